@@ -1,0 +1,94 @@
+"""The protocol of those who run trials: ask for one, report its curve, complete it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from service.wire.message import MAX_POINTS, Answer, Metrics, Params, Request
+from service.wire.trial import Failure, NewPoint
+
+Token = Annotated[int, Field(ge=1)]
+Outcome = Literal["completed", "pruned", "paused", "preempted", "failed"]
+
+
+class Ask(Request):
+    """Ask for trials to run."""
+
+    worker: str = Field(min_length=1, max_length=200, description="Who asks: shown beside the attempt.")
+    max_trials: int = Field(default=1, ge=1, le=64)
+    request_id: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=100,
+        description="Sent again with the same id, the same leases are answered.",
+    )
+
+
+class Lease(Answer):
+    """The right to run one attempt of a trial until it expires; each report renews it."""
+
+    study: str
+    trial: int
+    attempt: int
+    token: int = Field(description="Grows with every lease of the trial; a write with an older one is refused.")
+    ttl_seconds: float
+    params: Params
+    resume_step: int | None = Field(default=None, description="The step of the checkpoint to go on from.")
+    resume_checkpoint: str | None = None
+    seed: int
+
+
+class LeaseList(Answer):
+    """The leases granted: none when nothing is queued."""
+
+    leases: tuple[Lease, ...]
+
+
+class Directive(Answer):
+    """What to do next, and why."""
+
+    type: Literal["continue", "checkpoint", "pause", "stop", "drain"]
+    reason: str | None = None
+
+
+class Report(Request):
+    """Points of a learning curve, in order. A repeated report changes nothing."""
+
+    token: Token
+    first_seq: int = Field(
+        ge=1, lt=2**53, description="The number of the first point: points are numbered 1, 2, 3 … in an attempt."
+    )
+    points: tuple[NewPoint, ...] = Field(min_length=1, max_length=MAX_POINTS)
+
+
+class Reported(Answer):
+    """How far the server has the curve, and what to do next."""
+
+    acked_seq: int
+    directive: Directive
+
+
+class Usage(Request):
+    """What an attempt used."""
+
+    gpu_seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    wall_seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+
+class Complete(Request):
+    """The end of an attempt. It is written once: the same body again gets the same answer, another is refused."""
+
+    token: Token
+    outcome: Outcome
+    values: Metrics | None = Field(default=None, description="Read from the curve if they are not given.")
+    failure: Failure | None = None
+    usage: Usage = Usage()
+
+
+class Completed(Answer):
+    """What became of the trial."""
+
+    trial: int
+    attempt: int
+    state: str = Field(description="The trial's state now.")
+    values: Metrics | None = None

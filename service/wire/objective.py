@@ -1,0 +1,59 @@
+"""What a study tries to make small or large, and what it may spend."""
+
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from service.wire.message import Identifier, Request, Seconds, refuse
+
+Direction = Literal["minimize", "maximize"]
+Reading = Literal["last", "best", "mean_last"]
+
+
+class Objective(Request):
+    """One metric that the trials report, the direction that is better, and how its curve becomes one value."""
+
+    metric: Identifier = Field(examples=["val_loss"])
+    direction: Direction = "minimize"
+    value: Reading = Field(
+        default="last",
+        description="How a learning curve becomes the trial's value: its last point, its best, or the mean of the last k.",
+    )
+    last_k: int = Field(default=1, ge=1, le=1000, description="How many points 'mean_last' takes.")
+    target: float | None = Field(
+        default=None,
+        allow_inf_nan=False,
+        description="A value that is good enough: the study may end once a trial reaches it.",
+    )
+
+    @field_validator("last_k")
+    @classmethod
+    def _only_for_means(cls, last_k: int, info: ValidationInfo) -> int:
+        if last_k != 1 and info.data.get("value", "mean_last") != "mean_last":
+            raise refuse("last_k", "is only for value: mean_last")
+        return last_k
+
+
+class Budget(Request):
+    """What a study may spend, all trials and workers together. What is not named is not limited."""
+
+    max_trials: int | None = Field(
+        default=None, ge=1, le=10_000_000, description="Trials in all, whatever becomes of them."
+    )
+    max_completed: int | None = Field(default=None, ge=1, le=10_000_000, description="Trials that ran to their end.")
+    max_running: int | None = Field(default=None, ge=1, le=100_000, description="Trials at the same time.")
+    wall_time: Seconds | None = Field(default=None, description="From the study's creation, pauses included.")
+    gpu_hours: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="As the workers report them.")
+
+
+class Retry(Request):
+    """How often a trial may be taken up again after it was lost or failed by no fault of its own."""
+
+    max_attempts: int = Field(default=3, ge=1, le=100)
+
+
+class Trainer(Request):
+    """Which trainer the workers run, and settings that are the same in every trial."""
+
+    name: Identifier = Field(examples=["digits-cnn"])
+    settings: dict[str, object] = Field(default_factory=dict, max_length=200)

@@ -1,0 +1,126 @@
+"""A study: its definition, which is also the file `study.yaml`, and what the server tells of it."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic_core import InitErrorDetails, ValidationError
+
+from service.wire import relations
+from service.wire.message import Answer, Metrics, Name, Note, Params, Request, Tags, refuse
+from service.wire.objective import Budget, Objective, Retry, Trainer
+from service.wire.sampler import AnySampler, AutoSampler
+from service.wire.scheduler import AnyScheduler, AutoScheduler
+from service.wire.space import Space
+
+StudyState = Literal["active", "paused", "stopping", "stopped", "completed"]
+CheckedSpace = Annotated[Space, AfterValidator(relations.check)]
+DEFINITION_EXAMPLE: dict[str, JsonValue] = {
+    "name": "digits-mlp",
+    "objectives": [{"metric": "val_loss", "direction": "minimize"}],
+    "space": {
+        "learning_rate": {"type": "float", "low": 1e-5, "high": 0.1, "log": True},
+        "dropout": {"type": "float", "low": 0.0, "high": 0.7},
+        "batch_size": {"type": "ordinal", "values": [16, 32, 64, 128]},
+        "optimizer": {"type": "categorical", "choices": ["sgd", "adamw"]},
+        "momentum": {"type": "float", "low": 0.0, "high": 0.99, "when": {"optimizer": "sgd"}},
+        "scaled_rate": {"type": "derived", "expression": "learning_rate * batch_size / 256"},
+    },
+    "budget": {"max_trials": 100, "wall_time": "2h"},
+}
+
+
+class StudyDefinition(Request):
+    """Everything that makes a study: what is searched, for what, how, and for how long."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [DEFINITION_EXAMPLE]})
+
+    name: Name = Field(examples=["digits-mlp"])
+    note: Note = ""
+    tags: Tags = ()
+    priority: int = Field(default=0, ge=-1000, le=1000, description="Studies of a higher priority are served first.")
+    objectives: tuple[Objective, ...] = Field(min_length=1, max_length=8)
+    space: CheckedSpace
+    sampler: AnySampler = Field(default=AutoSampler(type="auto"), validate_default=True)
+    scheduler: AnyScheduler = Field(default=AutoScheduler(type="auto"), validate_default=True)
+    budget: Budget = Budget()
+    retry: Retry = Retry()
+    trainer: Trainer | None = None
+    seed: int | None = Field(default=None, ge=0, lt=2**63, description="Drawn by the server if none is given.")
+    seeds: Literal["common", "independent"] = Field(
+        default="common", description="Whether all trials train from the same seed, which makes them easier to compare."
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "StudyDefinition":
+        errors = []
+        names = [objective.metric for objective in self.objectives]
+        for place, name in enumerate(names):
+            if name in names[:place]:
+                text = refuse("metric_twice", "'{name}' is already an objective", name=name)
+                errors.append(InitErrorDetails(type=text, loc=("objectives", place, "metric"), input=name))
+        if errors:
+            raise ValidationError.from_exception_data("StudyDefinition", errors)
+        return self
+
+
+class StudyPatch(Request):
+    """What may be changed of a study once it is there. What is not named stays as it is."""
+
+    note: Note | None = None
+    tags: Tags | None = None
+    priority: int | None = Field(default=None, ge=-1000, le=1000)
+    budget: Budget | None = Field(
+        default=None, description="The whole budget: limits that it does not name are lifted."
+    )
+
+
+class StopStudy(Request):
+    """How to stop: let running trials finish, or cancel them."""
+
+    running: Literal["finish", "cancel"] = "finish"
+
+
+class TrialCounts(Answer):
+    """How many trials are in each state."""
+
+    queued: int = 0
+    running: int = 0
+    paused: int = 0
+    completed: int = 0
+    pruned: int = 0
+    failed: int = 0
+    infeasible: int = 0
+    cancelled: int = 0
+
+
+class BestTrial(Answer):
+    """The trial with the best value of the first objective among those that completed."""
+
+    number: int
+    values: Metrics
+    params: Params
+
+
+class Study(Answer):
+    """A study as it stands."""
+
+    name: str
+    state: StudyState
+    archived: bool
+    definition: StudyDefinition
+    revision: int = Field(description="Grows with each change of the definition or state; it is the ETag for If-Match.")
+    seq: int = Field(description="Grows with each change of the study or of any of its trials.")
+    trials: TrialCounts
+    best: BestTrial | None = None
+    created_at: datetime
+    updated_at: datetime
+
+
+class StudyList(Answer):
+    """One page of studies."""
+
+    studies: tuple[Study, ...]
+    next_page_token: str | None = Field(
+        default=None, description="Ask for the next page with it; absent on the last one."
+    )

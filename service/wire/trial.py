@@ -1,0 +1,138 @@
+"""A trial: how one is added, and what the server tells of it."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from service.wire.message import MAX_POINTS, Answer, Attrs, Metrics, Number, Params, Request
+
+TrialState = Literal["queued", "running", "paused", "completed", "pruned", "failed", "infeasible", "cancelled"]
+AttemptState = Literal["leased", "running", "completed", "pruned", "paused", "preempted", "failed", "lost"]
+FailureClass = Literal["oom", "nan", "crash", "infra", "preempted", "timeout", "cancelled", "user_error"]
+Origin = Literal["enqueued", "added", "sampled"]
+
+
+class Failure(Request):
+    """Why an attempt ended badly: its class steers what happens next."""
+
+    failure_class: FailureClass = Field(alias="class")
+    message: str = Field(default="", max_length=2_000)
+    tail: str = Field(default="", max_length=16_000, description="The last lines of the log or traceback.")
+
+    model_config = {"populate_by_name": True, "serialize_by_alias": True}
+
+
+class NewPoint(Request):
+    """One point of a learning curve."""
+
+    step: int = Field(
+        ge=0, lt=2**53, description="Epochs, batches, samples: whatever the trainer counts. It only grows."
+    )
+    metrics: Metrics = Field(min_length=1)
+    elapsed: float | None = Field(default=None, ge=0, allow_inf_nan=False, description="Seconds of training so far.")
+    cost: float | None = Field(default=None, ge=0, allow_inf_nan=False, description="GPU seconds so far.")
+
+
+class NewTrial(Request):
+    """A trial to be run with given parameters, or one that ran elsewhere and brings its results."""
+
+    params: Params = Field(examples=[{"learning_rate": 0.001, "dropout": 0.2, "batch_size": 32, "optimizer": "adamw"}])
+    state: Literal["queued", "completed", "pruned", "failed", "infeasible"] = Field(
+        default="queued", description="'queued' is to be run; any other state is a result from elsewhere."
+    )
+    values: Metrics | None = Field(
+        default=None, description="The objectives' values; a completed trial needs them all."
+    )
+    points: tuple[NewPoint, ...] = Field(default=(), max_length=MAX_POINTS)
+    failure: Failure | None = None
+    attrs: Attrs = Field(default_factory=dict)
+    request_id: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=100,
+        description="Sent again with the same id, the same trial is answered.",
+    )
+
+
+class Trial(Answer):
+    """A trial as it stands."""
+
+    study: str
+    number: int
+    state: TrialState
+    origin: Origin
+    params: Params = Field(description="What is searched.")
+    resolved: Params = Field(description="What the trainer is given: constants and derived parameters too.")
+    values: Metrics | None = None
+    attrs: dict[str, object] = Field(default_factory=dict)
+    attempts: int = Field(description="How many attempts there have been.")
+    last_step: int | None = None
+    last_metrics: Metrics | None = None
+    failure: Failure | None = None
+    seq: int
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class TrialList(Answer):
+    """One page of trials."""
+
+    trials: tuple[Trial, ...]
+    next_page_token: str | None = None
+
+
+class Point(Answer):
+    """One point of a learning curve as it is stored."""
+
+    attempt: int
+    step: int
+    metrics: Metrics
+    elapsed: float | None = None
+    cost: float | None = None
+    superseded: bool = Field(default=False, description="A later attempt went back before this step.")
+
+
+class PointList(Answer):
+    """A learning curve, or a part of it."""
+
+    points: tuple[Point, ...]
+    next_page_token: str | None = None
+
+
+class Attempt(Answer):
+    """One lease of a trial by one worker."""
+
+    attempt: int
+    state: AttemptState
+    worker: str
+    granted_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None = None
+    last_step: int | None = None
+    failure: Failure | None = None
+    gpu_seconds: Number | None = None
+
+
+class AttemptList(Answer):
+    """All attempts of a trial."""
+
+    attempts: tuple[Attempt, ...]
+
+
+class Checkpoint(Answer):
+    """A state of training that was saved whole and can be taken up again."""
+
+    attempt: int
+    step: int
+    uri: str
+    sha256: str
+    size: int
+    committed_at: datetime
+
+
+class CheckpointList(Answer):
+    """The committed checkpoints of a trial, newest first."""
+
+    checkpoints: tuple[Checkpoint, ...]
