@@ -1,0 +1,179 @@
+"""The tree of refusals. Each has a stable code; its docstring is its default message.
+
+* BasinError
+  x Refused                what was asked cannot be done as it was asked
+    + Invalid              fields are wrong, each of them named
+    + NotFound             StudyNotFound, TrialNotFound, AttemptNotFound
+    + Conflict             what is there is in the way
+      - NameTaken
+      - WrongState
+      - StaleLease
+      - SeqGap
+      - AlreadyCompleted
+      - StudyBusy
+      - RequestReused
+    + RevisionMismatch     somebody else changed it in between
+  x Unavailable            it may be asked again as it is, a little later
+    + StoreUnavailable, StoreFull, Overloaded
+  x SchemaMismatch         this program and the database do not fit
+"""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from service.wire.problem import FieldError
+
+
+class BasinError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "error"
+    hint: ClassVar[str | None] = None
+
+    def __init__(self, message: str | None = None, errors: Sequence[FieldError] = (), **context: object) -> None:
+        self.message = message or inspect.getdoc(type(self)) or self.code
+        self.errors = tuple(errors)
+        self.context: Mapping[str, object] = context
+        super().__init__(self.message)
+
+
+class Refused(BasinError):
+    """What was asked cannot be done."""
+
+    code = "refused"
+
+
+class Invalid(Refused):
+    """Some fields are not as they should be."""
+
+    code = "invalid_argument"
+
+    @classmethod
+    def field(cls, path: str, message: str) -> "Invalid":
+        """A single field that is wrong."""
+        return cls.of([FieldError(field=path, message=message)])
+
+    @classmethod
+    def of(cls, errors: Sequence[FieldError]) -> "Invalid":
+        """Several fields that are wrong; the message holds the first."""
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        return cls(f"{errors[0]}{more}", errors)
+
+
+class NotFound(Refused):
+    """There is no such thing."""
+
+    code = "not_found"
+
+
+class StudyNotFound(NotFound):
+    """There is no study of this name."""
+
+    code = "study_not_found"
+    hint = "GET /v1/studies lists the studies there are."
+
+
+class TrialNotFound(NotFound):
+    """The study has no trial of this number."""
+
+    code = "trial_not_found"
+
+
+class AttemptNotFound(NotFound):
+    """The trial has no attempt of this number."""
+
+    code = "attempt_not_found"
+
+
+class Conflict(Refused):
+    """What is there is in the way."""
+
+    code = "conflict"
+
+
+class NameTaken(Conflict):
+    """A study of this name is there already."""
+
+    code = "name_taken"
+    hint = "Choose another name, or delete that study first."
+
+
+class WrongState(Conflict):
+    """That is not possible in the present state."""
+
+    code = "wrong_state"
+
+
+class StaleLease(Conflict):
+    """The lease was given to somebody else, or has ended."""
+
+    code = "stale_lease"
+    hint = "Stop this attempt and ask for a new trial."
+
+
+class SeqGap(Conflict):
+    """Points before these are missing."""
+
+    code = "seq_gap"
+    hint = "Send the points behind acked_seq again."
+
+
+class AlreadyCompleted(Conflict):
+    """The attempt was completed with another outcome."""
+
+    code = "already_completed"
+
+
+class StudyBusy(Conflict):
+    """Trials of the study are running."""
+
+    code = "study_busy"
+    hint = "Stop the study first, or delete it with force=true."
+
+
+class RequestReused(Conflict):
+    """This request_id was used with another body."""
+
+    code = "request_reused"
+    hint = "Draw a new request_id for each new request."
+
+
+class RevisionMismatch(Refused):
+    """The study was changed in between."""
+
+    code = "revision_mismatch"
+    hint = "Read the study again, and make your change to what is there now."
+
+
+class Unavailable(BasinError):
+    """Not possible just now."""
+
+    code = "unavailable"
+
+
+class StoreUnavailable(Unavailable):
+    """The database does not answer."""
+
+    code = "store_unavailable"
+    hint = "Try again in a moment; nothing that was acknowledged is lost."
+
+
+class StoreFull(Unavailable):
+    """The database has no room left."""
+
+    code = "store_full"
+    hint = "Make room on the server's disk, then try again."
+
+
+class Overloaded(Unavailable):
+    """Too many writes are waiting."""
+
+    code = "overloaded"
+    hint = "Try again in a moment."
+
+
+class SchemaMismatch(BasinError):
+    """The database has a schema that this program does not know."""
+
+    code = "schema_mismatch"

@@ -1,0 +1,85 @@
+"""What a reader asks of a list: which rows, in which order, from which place on."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, Literal, TypeVar
+
+from service.domain.errors import Invalid
+from service.wire.study import StudyState
+from service.wire.trial import Origin, TrialState
+
+T = TypeVar("T")
+TrialOrder = Literal["number", "-number", "value", "-value", "started_at", "-started_at", "finished_at", "-finished_at"]
+Operator = Literal["=", "!=", "<", "<=", ">", ">="]
+_CONDITION = re.compile(r"(?P<field>[^\W\d][\w.\-/]*?)\s*(?P<operator>!=|<=|>=|=|<|>)\s*(?P<value>.+)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A comparison that rows must pass: on `value` (the first objective's) or on a parameter."""
+
+    field: str
+    operator: Operator
+    value: float | str | bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyQuery:
+    """Which studies, newest first."""
+
+    states: tuple[StudyState, ...] = ()
+    tag: str | None = None
+    text: str | None = None
+    archived: bool | None = False
+    before_id: int | None = None
+    size: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The last row of a page: the next one begins behind it. `key` is what the rows are ordered by."""
+
+    key: float | datetime | None
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialQuery:
+    """Which trials of a study, and in which order. Rows without a value stand last, whatever the order."""
+
+    states: tuple[TrialState, ...] = ()
+    origins: tuple[Origin, ...] = ()
+    where: tuple[Condition, ...] = ()
+    order: TrialOrder = "number"
+    after: Place | None = None
+    size: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some rows, and whether there are more behind them."""
+
+    items: tuple[T, ...]
+    more: bool
+
+
+def condition(text: str, field: str = "where") -> Condition:
+    """Read a comparison as people write it: `learning_rate>=0.001`, `optimizer=adamw`, `value<0.5`."""
+    match = _CONDITION.fullmatch(text.strip())
+    if match is None:
+        raise Invalid.field(field, f"cannot be read: {text!r} (write NAME<=NUMBER or NAME=TEXT)")
+    operator: Operator = match["operator"]  # type: ignore[assignment]
+    value = _literal(match["value"].strip())
+    if operator not in {"=", "!="} and not isinstance(value, float):
+        raise Invalid.field(field, f"{match['field']}{operator} needs a number, not {match['value']!r}")
+    return Condition(match["field"].removeprefix("params."), operator, value)
+
+
+def _literal(text: str) -> float | str | bool:
+    if text in {"true", "false"}:
+        return text == "true"
+    try:
+        return float(text)
+    except ValueError:
+        return text.strip("\"'")

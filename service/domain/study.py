@@ -1,0 +1,45 @@
+"""A study as the server keeps it."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from service.domain.errors import RevisionMismatch
+from service.domain.states import move_study
+from service.wire.study import StudyDefinition, StudyPatch, StudyState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """A definition, and how far it has come. `revision` grows with edits, `seq` with anything that changes in it."""
+
+    id: int
+    definition: StudyDefinition
+    state: StudyState = "active"
+    archived: bool = False
+    revision: int = 1
+    seq: int = 0
+    next_number: int = 0
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def name(self) -> str:
+        """The name under which it is addressed."""
+        return self.definition.name
+
+    def moved(self, to: StudyState) -> "Study":
+        """The study in another state, if the table of states allows it."""
+        return replace(self, state=move_study(self.state, to), revision=self.revision + 1)
+
+    def patched(self, patch: StudyPatch) -> "Study":
+        """The study with the fields that the patch names."""
+        changes = {name: getattr(patch, name) for name in patch.model_fields_set if getattr(patch, name) is not None}
+        definition = self.definition.model_copy(update=changes)
+        return replace(self, definition=definition, revision=self.revision + 1)
+
+    def expect(self, revision: int | None) -> None:
+        """Refuse when the caller has seen another revision than this one."""
+        if revision is not None and revision != self.revision:
+            raise RevisionMismatch(
+                f"study '{self.name}' is at revision {self.revision}, your change was made to revision {revision}"
+            )

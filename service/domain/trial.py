@@ -1,0 +1,118 @@
+"""A trial, its attempts, and what they leave behind."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from service.domain.states import FINISHED, LIVE, move_attempt, move_trial
+from service.wire.lease import Directive
+from service.wire.message import Scalar
+from service.wire.trial import AttemptState, Failure, Origin, TrialState
+
+
+def nothing() -> Mapping[str, Any]:
+    """A mapping with nothing in it, that stays so."""
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One point of the space and what became of it. Addressed by its study's id and its number.
+
+    `token` is the fence: it grows with each grant, so a writer that holds an older one is known to be late.
+    `attrs` are the user's. `system` is the samplers' own memory and never comes from outside.
+    """
+
+    study_id: int
+    number: int
+    state: TrialState = "queued"
+    origin: Origin
+    params: Mapping[str, Scalar]
+    values: Mapping[str, float] | None = None
+    attrs: Mapping[str, Any] = field(default_factory=nothing)
+    system: Mapping[str, Any] = field(default_factory=nothing)
+    token: int = 0
+    attempts: int = 0
+    failure: Failure | None = None
+    seq: int = 0
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    def moved(self, to: TrialState, now: datetime) -> "Trial":
+        """The trial in another state, if the table of states allows it, with the times that go with it."""
+        started = self.started_at or (now if to == "running" else None)
+        finished = now if to in FINISHED else None
+        return replace(self, state=move_trial(self.state, to), started_at=started, finished_at=finished)
+
+    @property
+    def finished(self) -> bool:
+        """Whether it will not run again by itself."""
+        return self.state in FINISHED
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptKey:
+    """The address of an attempt."""
+
+    study_id: int
+    number: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One lease of a trial by one worker, and how far its curve has come."""
+
+    key: AttemptKey
+    token: int
+    state: AttemptState = "leased"
+    worker: str
+    granted_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None = None
+    acked_seq: int = 0
+    last_step: int | None = None
+    last_metrics: Mapping[str, float] | None = None
+    resume_step: int | None = None
+    directive: Directive | None = None
+    failure: Failure | None = None
+    gpu_seconds: float | None = None
+    completion: str | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether it may still write."""
+        return self.state in LIVE
+
+    def moved(self, to: AttemptState, now: datetime) -> "Attempt":
+        """The attempt in another state, if the table of states allows it."""
+        ended = None if to in LIVE else now
+        return replace(self, state=move_attempt(self.state, to), ended_at=ended)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One point of a learning curve. `seq` counts the points of one attempt: 1, 2, 3 …"""
+
+    key: AttemptKey
+    seq: int
+    step: int
+    metrics: Mapping[str, float]
+    elapsed: float | None = None
+    cost: float | None = None
+    superseded: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A state of training that was saved whole."""
+
+    key: AttemptKey
+    step: int
+    uri: str
+    sha256: str
+    size: int
+    committed_at: datetime

@@ -1,0 +1,86 @@
+"""Who may run what: leases are granted from the queue, and taken back when they run out."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from pydantic import TypeAdapter
+
+from service.domain import space
+from service.domain.errors import WrongState
+from service.domain.study import Study
+from service.domain.trial import Attempt, AttemptKey, Trial
+from service.usecases.once import once
+from service.usecases.ports import Transaction
+from service.usecases.record import save_trial
+from service.wire.lease import Ask, Lease
+from service.wire.trial import Failure
+
+_LEASES = TypeAdapter(tuple[Lease, ...])
+_OVERDUE_AT_ONCE = 100
+
+
+def ask(tx: Transaction, study: str, body: Ask, *, ttl_seconds: float) -> tuple[Lease, ...]:
+    """Grant leases for queued trials, the lowest numbers first; none when nothing is queued."""
+    target = tx.studies.get(study)
+    return once(tx, f"ask:{target.id}", body.request_id, body, _LEASES, lambda: _grant(tx, target, body, ttl_seconds))
+
+
+def expire(tx: Transaction, study: Study) -> None:
+    """Take back the leases that have run out: their trials are queued again while attempts are left."""
+    for attempt in tx.attempts.overdue(study.id, _OVERDUE_AT_ONCE):
+        failure = Failure.model_validate({"class": "infra", "message": "the lease ran out without a report"})
+        tx.attempts.save([replace(attempt.moved("lost", tx.now), failure=failure)])
+        trial = tx.trials.lock(study.id, attempt.key.number)
+        if trial.state == "running":
+            give_back(tx, study, trial, failure)
+
+
+def give_back(tx: Transaction, study: Study, trial: Trial, failure: Failure) -> Trial:
+    """Queue a trial again whose attempt ended by no fault of its own, or let it fail when none is left."""
+    if trial.attempts < study.definition.retry.max_attempts:
+        return save_trial(tx, study, trial.moved("queued", tx.now))
+    return save_trial(tx, study, replace(trial.moved("failed", tx.now), failure=failure))
+
+
+def _grant(tx: Transaction, study: Study, body: Ask, ttl_seconds: float) -> tuple[Lease, ...]:
+    if study.state != "active":
+        raise WrongState(f"study '{study.name}' is {study.state}: it hands out no trials")
+    expire(tx, study)
+    count = body.max_trials
+    if (most := study.definition.budget.max_running) is not None:
+        # Two askers at once must not both see the last free place.
+        tx.studies.lock(study.name)
+        running = tx.trials.counts([study.id]).get(study.id, {}).get("running", 0)
+        count = max(0, min(count, most - running))
+    return tuple(_lease(tx, study, trial, body, ttl_seconds) for trial in tx.trials.claim(study.id, count))
+
+
+def _lease(tx: Transaction, study: Study, trial: Trial, body: Ask, ttl_seconds: float) -> Lease:
+    granted = replace(trial.moved("running", tx.now), token=trial.token + 1, attempts=trial.attempts + 1)
+    save_trial(tx, study, granted)
+    newest = next(iter(tx.checkpoints.list(study.id, trial.number)), None)
+    if trial.attempts:
+        # The curve goes on from the checkpoint; what earlier attempts reported beyond it will be reported again.
+        tx.points.supersede(study.id, trial.number, newest.step if newest else -1)
+    tx.attempts.add(
+        Attempt(
+            key=AttemptKey(study.id, trial.number, granted.attempts),
+            token=granted.token,
+            worker=body.worker,
+            granted_at=tx.now,
+            expires_at=tx.now + timedelta(seconds=ttl_seconds),
+            resume_step=newest.step if newest else None,
+        )
+    )
+    seed = study.definition.seed or 0
+    return Lease(
+        study=study.name,
+        trial=trial.number,
+        attempt=granted.attempts,
+        token=granted.token,
+        ttl_seconds=ttl_seconds,
+        params=space.resolve(study.definition.space, trial.params),
+        resume_step=newest.step if newest else None,
+        resume_checkpoint=newest.uri if newest else None,
+        seed=seed if study.definition.seeds == "common" else seed + trial.number,
+    )

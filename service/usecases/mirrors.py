@@ -1,0 +1,95 @@
+"""Mirrors: what a process remembers of the studies it works with, brought up to date by their `seq`.
+
+A mirror is never the truth and may be thrown away at any time. It holds every trial of a study, so that counting them,
+finding the best, or sampling the next needs no reading of what has been read before: only trials that changed are. Refresh it in
+reads alone: a write may yet be undone, and the mirror would remember what never was.
+"""
+
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from service.domain.curve import better
+from service.domain.study import Study
+from service.domain.trial import Trial
+from service.usecases.ports import Transaction
+from service.wire.trial import TrialState
+
+_AT_ONCE = 5_000
+
+
+class Mirror:
+    """The trials of one study, as of its `seq`."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.trials: dict[int, Trial] = {}
+        self.counts: Counter[TrialState] = Counter()
+        self._best: Trial | None = None
+        self._lock = threading.Lock()
+
+    def refresh(self, tx: Transaction, study: Study) -> None:
+        """Take in what has changed up to the study's seq. The study must have been read in this transaction."""
+        with self._lock:
+            while self.seq < study.seq:
+                changed = tx.trials.changed(study.id, self.seq, _AT_ONCE)
+                self._take(study, changed)
+                # A chunk that is not full was the last one: whatever else raised the seq was no trial.
+                self.seq = changed[-1].seq if len(changed) == _AT_ONCE else study.seq
+
+    def best(self) -> Trial | None:
+        """The completed trial with the best value of the first objective; of equals, the first to be added."""
+        return self._best
+
+    def _take(self, study: Study, changed: Iterable[Trial]) -> None:
+        objective = study.definition.objectives[0]
+        for trial in changed:
+            before = self.trials.get(trial.number)
+            if before is not None:
+                self.counts[before.state] -= 1
+            self.counts[trial.state] += 1
+            self.trials[trial.number] = trial
+            value = _value(trial, objective.metric)
+            if value is not None and self._beats(trial, value, objective.metric, objective.direction):
+                self._best = trial
+
+    def _beats(self, trial: Trial, value: float, metric: str, direction: Literal["minimize", "maximize"]) -> bool:
+        best = _value(self._best, metric) if self._best is not None else None
+        if self._best is None or best is None or self._best.number == trial.number:
+            return True
+        return better(value, best, direction) or (value == best and trial.number < self._best.number)
+
+
+def _value(trial: Trial, metric: str) -> float | None:
+    return trial.values.get(metric) if trial.state == "completed" and trial.values is not None else None
+
+
+class Mirrors:
+    """The mirrors of this process: those used last are kept, up to a number of trials in all."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._kept: OrderedDict[int, Mirror] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, tx: Transaction, study: Study) -> Mirror:
+        """The mirror of a study, up to date with this transaction."""
+        with self._lock:
+            mirror = self._kept.setdefault(study.id, Mirror())
+            self._kept.move_to_end(study.id)
+        mirror.refresh(tx, study)
+        self._evict()
+        return mirror
+
+    def sizes(self) -> Mapping[int, int]:
+        """How many trials are held, by the id of the study."""
+        with self._lock:
+            return {study_id: len(mirror.trials) for study_id, mirror in self._kept.items()}
+
+    def _evict(self) -> None:
+        with self._lock:
+            held = sum(len(mirror.trials) for mirror in self._kept.values())
+            while held > self._limit and len(self._kept) > 1:
+                _, idle = self._kept.popitem(last=False)
+                held -= len(idle.trials)

@@ -1,0 +1,207 @@
+"""What the use cases need of the world. The store's adapters implement it, and one conformance suite holds them to it.
+
+Rules for every adapter. What goes in and comes out is immutable. A read sees one moment. `save` and `add` of a study or
+trial raise the study's `seq` by one and stamp the row with it. Work that raises leaves nothing behind, and its
+neighbours in a shared commit do not notice.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from service.domain.event import Event
+from service.domain.query import Page, StudyQuery, TrialQuery
+from service.domain.study import Study
+from service.domain.trial import Attempt, AttemptKey, Checkpoint, Point, Trial
+from service.wire.study import StudyDefinition
+from service.wire.trial import TrialState
+
+T = TypeVar("T")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Studies(Protocol):
+    """The studies. A deleted one is gone for every method but `purge`."""
+
+    def add(self, definition: StudyDefinition) -> Study:
+        """Add a study; NameTaken if the name is in use."""
+
+    def get(self, name: str) -> Study:
+        """Read a study; StudyNotFound."""
+
+    def lock(self, name: str) -> Study:
+        """Read a study and keep others from changing it until the commit; StudyNotFound."""
+
+    def save(self, study: Study) -> Study:
+        """Write definition, state, archived and revision; answers it with its new seq and updated_at."""
+
+    def list(self, query: StudyQuery) -> Page[Study]:
+        """Read a page of studies, newest first."""
+
+    def delete(self, study: Study) -> None:
+        """Take the study out of sight; its name is free again. `purge` removes what it leaves."""
+
+    def purge(self, rows: int) -> int:
+        """Remove up to about `rows` rows of deleted studies; answers how many, 0 when nothing is left."""
+
+
+class Trials(Protocol):
+    """The trials of studies."""
+
+    def add(self, trial: Trial) -> Trial:
+        """Add a trial under the study's next number (the one given is ignored); answers it with number and seq."""
+
+    def get(self, study_id: int, number: int) -> Trial:
+        """Read a trial; TrialNotFound."""
+
+    def lock(self, study_id: int, number: int) -> Trial:
+        """Read a trial and keep others from changing it until the commit; TrialNotFound."""
+
+    def claim(self, study_id: int, count: int) -> Sequence[Trial]:
+        """Lock up to `count` queued trials, lowest numbers first, passing over those that others are claiming."""
+
+    def save(self, trial: Trial) -> Trial:
+        """Write everything of a trial but its number; answers it with its new seq."""
+
+    def list(self, study_id: int, query: TrialQuery) -> Page[Trial]:
+        """Read a page of trials."""
+
+    def changed(self, study_id: int, after_seq: int, count: int) -> Sequence[Trial]:
+        """Read up to `count` trials whose seq is greater than `after_seq`, in the order of seq."""
+
+    def counts(self, study_ids: Sequence[int]) -> Mapping[int, Mapping[TrialState, int]]:
+        """Count the trials of studies by state; states without trials may be left out."""
+
+
+class Attempts(Protocol):
+    """The attempts at trials."""
+
+    def add(self, attempt: Attempt) -> None:
+        """Add an attempt."""
+
+    def list(self, study_id: int, number: int) -> Sequence[Attempt]:
+        """Read all attempts at a trial, oldest first."""
+
+    def current(self, study_id: int, numbers: Sequence[int]) -> Mapping[int, Attempt]:
+        """Read the newest attempt of each of these trials, by the trial's number."""
+
+    def lock(self, keys: Sequence[AttemptKey]) -> Mapping[AttemptKey, Attempt]:
+        """Read attempts and keep others from changing them until the commit; unknown keys are left out."""
+
+    def save(self, attempts: Sequence[Attempt]) -> None:
+        """Write everything of these attempts that can change."""
+
+    def overdue(self, study_id: int, count: int) -> Sequence[Attempt]:
+        """Lock up to `count` live attempts whose lease has expired by the database's clock."""
+
+
+class Points(Protocol):
+    """The learning curves."""
+
+    def append(self, points: Sequence[Point]) -> None:
+        """Add points; (attempt, seq) is unique."""
+
+    def list(self, study_id: int, number: int, after: tuple[int, int], count: int) -> Sequence[Point]:
+        """Read up to `count` points of a trial behind the place (attempt, seq), in that order."""
+
+    def supersede(self, study_id: int, number: int, after_step: int) -> None:
+        """Mark the points of all attempts so far beyond a step as superseded."""
+
+
+class Checkpoints(Protocol):
+    """The committed checkpoints."""
+
+    def add(self, checkpoint: Checkpoint) -> None:
+        """Add a checkpoint; one of the same attempt and step is replaced."""
+
+    def list(self, study_id: int, number: int) -> Sequence[Checkpoint]:
+        """Read the checkpoints of a trial, newest first."""
+
+
+class Events(Protocol):
+    """The outbox: what happened, written in the same commit as what made it true."""
+
+    def append(self, event: Event) -> None:
+        """Add an event. Its id is given at the commit, so that ids become visible in their order."""
+
+    def list(self, after_id: int, study: str | None, count: int) -> Sequence[Event]:
+        """Read up to `count` events behind an id, of one study or of all."""
+
+    def bounds(self) -> tuple[int, int]:
+        """The ids of the oldest event that is kept and of the newest there ever was; (0, 0) before the first."""
+
+    def prune(self, before: datetime) -> int:
+        """Remove the events older than a time; answers how many."""
+
+
+class Requests(Protocol):
+    """Answers that were given, so that a request sent twice is carried out once."""
+
+    def get(self, scope: str, request_id: str) -> tuple[str, Any] | None:
+        """The digest of the body and the answer that was given, if any."""
+
+    def put(self, scope: str, request_id: str, digest: str, answer: Any) -> None:
+        """Remember an answer (plain JSON)."""
+
+    def prune(self, before: datetime) -> int:
+        """Forget the answers older than a time; answers how many."""
+
+
+class Transaction(Protocol):
+    """One atomic piece of work. `now` is the database's clock, tz-aware UTC."""
+
+    @property
+    def now(self) -> datetime: ...
+    @property
+    def studies(self) -> Studies: ...
+    @property
+    def trials(self) -> Trials: ...
+    @property
+    def attempts(self) -> Attempts: ...
+    @property
+    def points(self) -> Points: ...
+    @property
+    def checkpoints(self) -> Checkpoints: ...
+    @property
+    def events(self) -> Events: ...
+    @property
+    def requests(self) -> Requests: ...
+
+
+Together = Callable[[Transaction, Sequence[Item]], Sequence[Result | BaseException]]
+"""Work on many like items at once: one result or refusal for each. It must write nothing for an item it refuses."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreInfo:
+    """What kind of database this is, and which schema it has."""
+
+    database: str
+    schema_revision: str
+
+
+class Store(Protocol):
+    """A durable place. A write is answered once it is committed, and not before."""
+
+    @property
+    def info(self) -> StoreInfo: ...
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Carry out one atomic unit of work. It may be run more than once before it is committed once."""
+
+    async def write_together(self, work: Together[Item, Result], item: Item) -> Result:
+        """Like write, for work that is cheaper on many items at once: items that are waiting go in one call."""
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """Read at one moment. What the work writes is undone."""
+
+    async def ping(self) -> None:
+        """Answer when the database does; StoreUnavailable otherwise."""
+
+    async def wait_for_events(self, after_id: int, seconds: float) -> None:
+        """Return when there may be events behind an id, or after that time."""
+
+    def close(self) -> None:
+        """Finish the writes that are waiting, then let go of the database."""

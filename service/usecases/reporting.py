@@ -1,0 +1,137 @@
+"""What those who run trials tell: points of the curve, many callers' in one commit, and the end of an attempt."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from service.domain.errors import (
+    AttemptNotFound,
+    BasinError,
+    Invalid,
+    NotFound,
+    SeqGap,
+    StaleLease,
+)
+from service.domain.trial import Attempt, AttemptKey, Point
+from service.usecases.ports import Transaction
+from service.wire.lease import Directive, Report, Reported
+from service.wire.problem import FieldError
+
+GO_ON = Directive(type="continue")
+
+
+@dataclass(frozen=True, slots=True)
+class ReportItem:
+    """One report, with the address of its attempt."""
+
+    study: str
+    number: int
+    attempt: int
+    report: Report
+    ttl_seconds: float
+
+
+def report_together(tx: Transaction, items: Sequence[ReportItem]) -> Sequence[Reported | BaseException]:
+    """Take in many reports: one look at their attempts, one insert, one update. Each is accepted whole or refused."""
+    studies = _studies(tx, {item.study for item in items})
+    keys = [_key(studies[item.study], item) for item in items]
+    attempts = dict(tx.attempts.lock(sorted({key for key in keys if key}, key=_order)))
+    results: list[Reported | BaseException] = []
+    points: list[Point] = []
+    changed: dict[AttemptKey, Attempt] = {}
+    for item, key in zip(items, keys, strict=True):
+        try:
+            if key is None:
+                raise studies[item.study]  # type: ignore[misc]  # no key means that reading the study was refused
+            attempt, new = take(attempts.get(key), key, item.report, tx.now, item.ttl_seconds)
+        except BasinError as refusal:
+            results.append(refusal)
+            continue
+        attempts[key] = changed[key] = attempt
+        points += new
+        results.append(Reported(acked_seq=attempt.acked_seq, directive=attempt.directive or GO_ON))
+    tx.points.append(points)
+    tx.attempts.save(list(changed.values()))
+    return results
+
+
+def take(
+    attempt: Attempt | None, key: AttemptKey, report: Report, now: datetime, ttl_seconds: float
+) -> tuple[Attempt, list[Point]]:
+    """The attempt after a report, and the points that are new in it; refuses what is late, torn or out of order."""
+    attempt = live(attempt, key, report.token)
+    known = attempt.acked_seq + 1 - report.first_seq
+    if known < 0:
+        raise SeqGap(
+            f"the report begins with point {report.first_seq}, the last one that is stored is {attempt.acked_seq}",
+            acked_seq=attempt.acked_seq,
+        )
+    points = [
+        Point(
+            key=key,
+            seq=report.first_seq + place,
+            step=new.step,
+            metrics=new.metrics,
+            elapsed=new.elapsed,
+            cost=new.cost,
+        )
+        for place, new in enumerate(report.points)
+        if place >= known
+    ]
+    _steps_grow(attempt, points, known)
+    renewed = now + timedelta(seconds=ttl_seconds)
+    if not points:
+        return replace(attempt, expires_at=renewed), points
+    return (
+        replace(
+            attempt,
+            state="running",
+            expires_at=renewed,
+            acked_seq=points[-1].seq,
+            last_step=points[-1].step,
+            last_metrics=points[-1].metrics,
+        ),
+        points,
+    )
+
+
+def live(attempt: Attempt | None, key: AttemptKey, token: int) -> Attempt:
+    """The attempt, if the holder of this token may still write to it."""
+    if attempt is None:
+        raise AttemptNotFound(f"trial {key.number} has no attempt {key.attempt}")
+    if attempt.token != token:
+        raise StaleLease(f"attempt {key.attempt} of trial {key.number} was not granted with token {token}")
+    if not attempt.live:
+        raise StaleLease(f"attempt {key.attempt} of trial {key.number} has ended: it is {attempt.state}")
+    return attempt
+
+
+def _steps_grow(attempt: Attempt, points: Sequence[Point], offset: int) -> None:
+    last = attempt.last_step
+    errors = []
+    for place, point in enumerate(points, start=max(offset, 0)):
+        if last is not None and point.step <= last:
+            text = f"must be greater than the step before it ({last}; is {point.step})"
+            errors.append(FieldError(field=f"points[{place}].step", message=text))
+        last = point.step
+    if errors:
+        raise Invalid.of(errors)
+
+
+def _studies(tx: Transaction, names: set[str]) -> dict[str, int | NotFound]:
+    found: dict[str, int | NotFound] = {}
+    for name in sorted(names):
+        try:
+            found[name] = tx.studies.get(name).id
+        except NotFound as missing:
+            found[name] = missing
+    return found
+
+
+def _key(study: int | NotFound, item: ReportItem) -> AttemptKey | None:
+    return AttemptKey(study, item.number, item.attempt) if isinstance(study, int) else None
+
+
+def _order(key: AttemptKey) -> tuple[int, int, int]:
+    # All replicas lock attempts in one order, so that two batches never wait for each other.
+    return (key.study_id, key.number, key.attempt)

@@ -1,0 +1,94 @@
+"""What can be done with studies: create, change, pause, resume, stop, archive, delete."""
+
+from dataclasses import replace
+from typing import Literal
+
+from service.domain.errors import StudyBusy
+from service.domain.query import TrialQuery
+from service.domain.study import Study
+from service.usecases import trials
+from service.usecases.ports import Transaction
+from service.usecases.record import save_study, study_event
+from service.wire.study import StudyDefinition, StudyPatch
+
+
+def create(tx: Transaction, definition: StudyDefinition, *, seed: int) -> Study:
+    """Create a study; `seed` is taken where the definition names none."""
+    if definition.seed is None:
+        definition = definition.model_copy(update={"seed": seed})
+    study = tx.studies.add(definition)
+    study_event(tx, study, "study.created", state=study.state)
+    return study
+
+
+def change(tx: Transaction, name: str, patch: StudyPatch, revision: int | None) -> Study:
+    """Change note, tags, priority or budget."""
+    study = _locked(tx, name, revision)
+    return save_study(tx, study.patched(patch), "study.updated", fields=sorted(patch.model_fields_set))
+
+
+def pause(tx: Transaction, name: str, revision: int | None) -> Study:
+    """Hand out no more trials until the study is resumed; running trials go on."""
+    return _move(tx, _locked(tx, name, revision), "paused")
+
+
+def resume(tx: Transaction, name: str, revision: int | None) -> Study:
+    """Hand out trials again: after a pause, a stop or the end."""
+    return _move(tx, _locked(tx, name, revision), "active")
+
+
+def stop(tx: Transaction, name: str, running: Literal["finish", "cancel"], revision: int | None) -> Study:
+    """Hand out no more trials and end when the running ones have finished, or were cancelled."""
+    study = _locked(tx, name, revision)
+    if study.state == "stopped":
+        return study
+    busy = _running(tx, study)
+    if running == "cancel":
+        for number in busy:
+            trials.cancel_in(tx, study, number)
+        busy = ()
+    if study.state == "stopping" and busy:
+        return study
+    return _move(tx, tx.studies.lock(name), "stopping" if busy else "stopped")
+
+
+def settle(tx: Transaction, study: Study) -> None:
+    """Let a stopping study be stopped once its last running trial has ended."""
+    if study.state == "stopping" and not tx.trials.counts([study.id]).get(study.id, {}).get("running"):
+        _move(tx, tx.studies.lock(study.name), "stopped")
+
+
+def archive(tx: Transaction, name: str, archived: bool, revision: int | None) -> Study:
+    """Put a study aside: it is kept, and not listed by default."""
+    study = _locked(tx, name, revision)
+    if study.archived == archived:
+        return study
+    changed = replace(study, archived=archived, revision=study.revision + 1)
+    return save_study(tx, changed, "study.updated", fields=["archived"])
+
+
+def delete(tx: Transaction, name: str, *, force: bool, revision: int | None) -> None:
+    """Delete a study with everything in it; refused while trials run, unless forced."""
+    study = _locked(tx, name, revision)
+    busy = _running(tx, study)
+    if busy and not force:
+        raise StudyBusy(f"{len(busy)} trial(s) of study '{name}' are running")
+    study_event(tx, study, "study.deleted")
+    tx.studies.delete(study)
+
+
+def _locked(tx: Transaction, name: str, revision: int | None) -> Study:
+    study = tx.studies.lock(name)
+    study.expect(revision)
+    return study
+
+
+def _move(tx: Transaction, study: Study, to: Literal["active", "paused", "stopping", "stopped"]) -> Study:
+    if study.state == to:
+        return study
+    return save_study(tx, study.moved(to), "study.state", state=to)
+
+
+def _running(tx: Transaction, study: Study) -> tuple[int, ...]:
+    page = tx.trials.list(study.id, TrialQuery(states=("running",), size=100_000))
+    return tuple(trial.number for trial in page.items)
