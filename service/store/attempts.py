@@ -1,0 +1,124 @@
+"""The attempts in the database. Reports come through here: each statement serves many attempts at once."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+
+from service.domain.trial import Attempt, AttemptKey
+from service.store import tables
+from service.store.clock import Clock
+from service.store.keys import attempt_keys, parameters
+from service.wire.lease import Directive
+from service.wire.trial import Failure
+
+_rows = tables.attempts
+_KEY = ("study_id", "number", "attempt")
+
+
+class SqlAttempts:
+    """The `Attempts` port over one connection."""
+
+    def __init__(self, connection: Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+
+    def add(self, attempt: Attempt) -> None:
+        """Add an attempt."""
+        key = attempt.key
+        fixed = {"study_id": key.study_id, "number": key.number, "attempt": key.attempt, "worker": attempt.worker}
+        written = {
+            **fixed,
+            "granted_at": attempt.granted_at,
+            "resume_step": attempt.resume_step,
+            "token": attempt.token,
+        }
+        self._connection.execute(insert(_rows), {**written, **_changing(attempt)})
+
+    def list(self, study_id: int, number: int) -> Sequence[Attempt]:
+        """Read all attempts at a trial, oldest first."""
+        wanted = select(_rows).where(_rows.c.study_id == study_id, _rows.c.number == number).order_by(_rows.c.attempt)
+        return [_attempt(row) for row in self._connection.execute(wanted)]
+
+    def current(self, study_id: int, numbers: Sequence[int]) -> Mapping[int, Attempt]:
+        """Read the newest attempt of each of these trials, by the trial's number."""
+        if not numbers:
+            return {}
+        newest = (
+            select(_rows.c.number, func.max(_rows.c.attempt).label("attempt"))
+            .where(_rows.c.study_id == study_id, _rows.c.number.in_(numbers))
+            .group_by(_rows.c.number)
+            .subquery()
+        )
+        wanted = (
+            select(_rows)
+            .join(newest, (_rows.c.number == newest.c.number) & (_rows.c.attempt == newest.c.attempt))
+            .where(_rows.c.study_id == study_id)
+        )
+        return {row.number: _attempt(row) for row in self._connection.execute(wanted)}
+
+    def lock(self, keys: Sequence[AttemptKey]) -> Mapping[AttemptKey, Attempt]:
+        """Read attempts and keep others from changing them until the commit; unknown keys are left out."""
+        wanted = attempt_keys(self._connection)
+        same = [_rows.c[name] == wanted.c[name] for name in _KEY]
+        locked = select(_rows).join(wanted, same[0] & same[1] & same[2]).order_by(*[_rows.c[name] for name in _KEY])
+        rows = self._connection.execute(locked.with_for_update(of=_rows), parameters(self._connection, keys))
+        return {attempt.key: attempt for attempt in map(_attempt, rows)}
+
+    def save(self, attempts: Sequence[Attempt]) -> None:
+        """Write everything of these attempts that can change."""
+        if attempts:
+            self._connection.execute(_SAVE, [{**_address(attempt.key), **_changing(attempt)} for attempt in attempts])
+
+    def overdue(self, study_id: int, count: int) -> Sequence[Attempt]:
+        """Lock up to `count` live attempts whose lease has expired by the database's clock."""
+        wanted = (
+            select(_rows)
+            .where(_rows.c.study_id == study_id, _rows.c.ended_at.is_(None), _rows.c.expires_at < self._clock.now)
+            .order_by(_rows.c.number)
+            .limit(count)
+            .with_for_update(skip_locked=True)
+        )
+        return [_attempt(row) for row in self._connection.execute(wanted)]
+
+
+_SAVE = update(_rows).where(*[_rows.c[name] == bindparam(f"at_{name}") for name in _KEY])
+
+
+def _address(key: AttemptKey) -> dict[str, int]:
+    return {"at_study_id": key.study_id, "at_number": key.number, "at_attempt": key.attempt}
+
+
+def _changing(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "state": attempt.state,
+        "expires_at": attempt.expires_at,
+        "ended_at": attempt.ended_at,
+        "acked_seq": attempt.acked_seq,
+        "last_step": attempt.last_step,
+        "last_metrics": attempt.last_metrics,
+        "directive": attempt.directive.model_dump() if attempt.directive else None,
+        "failure": attempt.failure.model_dump() if attempt.failure else None,
+        "gpu_seconds": attempt.gpu_seconds,
+        "completion": attempt.completion,
+    }
+
+
+def _attempt(row: Row[Any]) -> Attempt:
+    return Attempt(
+        key=AttemptKey(row.study_id, row.number, row.attempt),
+        token=row.token,
+        state=row.state,
+        worker=row.worker,
+        granted_at=row.granted_at,
+        expires_at=row.expires_at,
+        ended_at=row.ended_at,
+        acked_seq=row.acked_seq,
+        last_step=row.last_step,
+        last_metrics=row.last_metrics,
+        resume_step=row.resume_step,
+        directive=Directive.model_validate(row.directive) if row.directive else None,
+        failure=Failure.model_validate(row.failure) if row.failure else None,
+        gpu_seconds=row.gpu_seconds,
+        completion=row.completion,
+    )

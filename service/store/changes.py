@@ -1,0 +1,92 @@
+"""How a process learns that there are new events: from its own writer, and from other replicas through PostgreSQL."""
+
+import asyncio
+import logging
+import threading
+
+import psycopg
+from sqlalchemy import URL
+
+_log = logging.getLogger(__name__)
+_CHANNEL = "basin_events"
+_POLL_SECONDS = 2.0
+
+
+class Changes:
+    """The newest event id that this process knows of, and those who wait for a newer one."""
+
+    def __init__(self) -> None:
+        self._last = 0
+        self._lock = threading.Lock()
+        self._waiting: dict[asyncio.Future[None], asyncio.AbstractEventLoop] = {}
+
+    def publish(self, last_id: int) -> None:
+        """Tell of a newer event; from any thread."""
+        with self._lock:
+            if last_id <= self._last:
+                return
+            self._last = last_id
+            waiting, self._waiting = self._waiting, {}
+        for future, loop in waiting.items():
+            try:
+                loop.call_soon_threadsafe(_wake, future)
+            except RuntimeError:
+                _log.debug("a listener's loop has closed")
+
+    async def wait(self, after_id: int, seconds: float) -> None:
+        """Return when there is an event behind an id, or after that time: nobody relies on being told."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        with self._lock:
+            if self._last > after_id:
+                return
+            self._waiting[future] = loop
+        try:
+            await asyncio.wait_for(future, min(seconds, _POLL_SECONDS))
+        except TimeoutError:
+            pass
+        finally:
+            with self._lock:
+                self._waiting.pop(future, None)
+
+
+class Listener:
+    """A thread that hears what other replicas commit (LISTEN), and comes back when the database was away."""
+
+    def __init__(self, url: URL, changes: Changes) -> None:
+        self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._changes = changes
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="basin-listener", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._listen()
+            except psycopg.Error as error:
+                _log.info("not listening to the database: %s", error)
+                self._stop.wait(1.0)
+
+    def _listen(self) -> None:
+        with psycopg.connect(
+            self._dsn, autocommit=True, connect_timeout=3, application_name="basin-listen"
+        ) as connection:
+            connection.execute(f"LISTEN {_CHANNEL}")
+            while not self._stop.is_set():
+                for note in connection.notifies(timeout=0.5):
+                    self._changes.publish(int(note.payload))
+
+
+NOTIFY = f"SELECT pg_notify('{_CHANNEL}', %s)"
+"""Tells the other replicas of an event id once the transaction is committed."""
+
+
+def _wake(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)

@@ -1,0 +1,110 @@
+"""The learning curves and checkpoints in the database."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, tuple_, update
+
+from service.domain.trial import AttemptKey, Checkpoint, Point
+from service.store import tables
+
+_points = tables.reports
+_checkpoints = tables.checkpoints
+_ADD = insert(_points)
+
+
+class SqlPoints:
+    """The `Points` port over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def append(self, points: Sequence[Point]) -> None:
+        """Add points; (attempt, seq) is unique."""
+        if points:
+            self._connection.execute(_ADD, [_row(point) for point in points])
+
+    def list(self, study_id: int, number: int, after: tuple[int, int], count: int) -> Sequence[Point]:
+        """Read up to `count` points of a trial behind the place (attempt, seq), in that order."""
+        wanted = (
+            select(_points)
+            .where(
+                _points.c.study_id == study_id,
+                _points.c.number == number,
+                tuple_(_points.c.attempt, _points.c.seq) > tuple_(*after),
+            )
+            .order_by(_points.c.attempt, _points.c.seq)
+            .limit(count)
+        )
+        return [_point(row) for row in self._connection.execute(wanted)]
+
+    def supersede(self, study_id: int, number: int, after_step: int) -> None:
+        """Mark the points of all attempts so far beyond a step as superseded."""
+        self._connection.execute(
+            update(_points)
+            .where(_points.c.study_id == study_id, _points.c.number == number, _points.c.step > after_step)
+            .values(superseded=True)
+        )
+
+
+class SqlCheckpoints:
+    """The `Checkpoints` port over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, checkpoint: Checkpoint) -> None:
+        """Add a checkpoint; one of the same attempt and step is replaced."""
+        key = checkpoint.key
+        place = {"study_id": key.study_id, "number": key.number, "attempt": key.attempt, "step": checkpoint.step}
+        self._connection.execute(
+            delete(_checkpoints).where(*[_checkpoints.c[name] == value for name, value in place.items()])
+        )
+        written = {"uri": checkpoint.uri, "sha256": checkpoint.sha256, "size": checkpoint.size}
+        self._connection.execute(insert(_checkpoints), {**place, **written, "committed_at": checkpoint.committed_at})
+
+    def list(self, study_id: int, number: int) -> Sequence[Checkpoint]:
+        """Read the checkpoints of a trial, newest first."""
+        wanted = (
+            select(_checkpoints)
+            .where(_checkpoints.c.study_id == study_id, _checkpoints.c.number == number)
+            .order_by(_checkpoints.c.attempt.desc(), _checkpoints.c.step.desc())
+        )
+        return [_checkpoint(row) for row in self._connection.execute(wanted)]
+
+
+def _row(point: Point) -> dict[str, Any]:
+    return {
+        "study_id": point.key.study_id,
+        "number": point.key.number,
+        "attempt": point.key.attempt,
+        "seq": point.seq,
+        "step": point.step,
+        "metrics": point.metrics,
+        "elapsed": point.elapsed,
+        "cost": point.cost,
+        "superseded": point.superseded,
+    }
+
+
+def _point(row: Row[Any]) -> Point:
+    return Point(
+        key=AttemptKey(row.study_id, row.number, row.attempt),
+        seq=row.seq,
+        step=row.step,
+        metrics=row.metrics,
+        elapsed=row.elapsed,
+        cost=row.cost,
+        superseded=row.superseded,
+    )
+
+
+def _checkpoint(row: Row[Any]) -> Checkpoint:
+    return Checkpoint(
+        key=AttemptKey(row.study_id, row.number, row.attempt),
+        step=row.step,
+        uri=row.uri,
+        sha256=row.sha256,
+        size=row.size,
+        committed_at=row.committed_at,
+    )

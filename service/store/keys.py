@@ -1,0 +1,34 @@
+"""Many keys as one parameter, so that a statement's text is the same for one key and for a thousand."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, bindparam, cast, column, func
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql import FromClause, select
+
+from service.domain.trial import AttemptKey
+
+_NAMES = ("study_id", "number", "attempt")
+
+
+def attempt_keys(connection: Connection) -> FromClause:
+    """A table of attempt keys, made from what `parameters` gives."""
+    if connection.dialect.name == "sqlite":
+        rows = func.json_each(bindparam("keys")).table_valued("value", name="rows")
+        parts = [func.json_extract(rows.c.value, f"$[{place}]").label(name) for place, name in enumerate(_NAMES)]
+        return select(*parts).subquery("wanted")
+    arrays = [cast(bindparam(f"keys_{name}"), ARRAY(BigInteger)) for name in _NAMES]
+    return (
+        func.unnest(*arrays)
+        .table_valued(*[column(name, BigInteger) for name in _NAMES], name="wanted")
+        .render_derived()
+    )
+
+
+def parameters(connection: Connection, keys: Sequence[AttemptKey]) -> dict[str, Any]:
+    """The parameters that go with `attempt_keys`."""
+    if connection.dialect.name == "sqlite":
+        return {"keys": json.dumps([[key.study_id, key.number, key.attempt] for key in keys])}
+    return {f"keys_{name}": [getattr(key, name) for key in keys] for name in _NAMES}

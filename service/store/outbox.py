@@ -1,0 +1,113 @@
+"""The outbox of events, and the answers that are remembered, in the database."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from service.domain.event import Event
+from service.store import tables
+from service.store.changes import NOTIFY
+from service.store.clock import Clock
+
+_events = tables.events
+_outbox = tables.outbox
+_requests = tables.requests
+
+
+class SqlEvents:
+    """The `Events` port over one connection. Events wait in memory until `flush`, the last step before a commit."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.waiting: list[Event] = []
+
+    def append(self, event: Event) -> None:
+        """Add an event. Its id is given at the commit, so that ids become visible in their order."""
+        self.waiting.append(event)
+
+    def flush(self) -> int | None:
+        """Give the waiting events their ids and write them; answers the last id.
+
+        The ids come from one row that stays locked until the commit: no reader can see an id before all smaller ones.
+        Taken last, the lock is held for the length of the commit only.
+        """
+        if not self.waiting:
+            return None
+        count = len(self.waiting)
+        taken = update(_outbox).values(last_id=_outbox.c.last_id + count).returning(_outbox.c.last_id)
+        last: int = self._connection.execute(taken).scalar_one()
+        numbered = [replace(event, id=last - count + place) for place, event in enumerate(self.waiting, start=1)]
+        self._connection.execute(insert(_events), [_row(event) for event in numbered])
+        self.waiting.clear()
+        if self._connection.dialect.name == "postgresql":
+            self._connection.exec_driver_sql(NOTIFY, (str(last),))
+        return last
+
+    def list(self, after_id: int, study: str | None, count: int) -> Sequence[Event]:
+        """Read up to `count` events behind an id, of one study or of all."""
+        wanted = select(_events).where(_events.c.id > after_id).order_by(_events.c.id).limit(count)
+        if study is not None:
+            wanted = wanted.where(_events.c.study == study)
+        return [_event(row) for row in self._connection.execute(wanted)]
+
+    def bounds(self) -> tuple[int, int]:
+        """The ids of the oldest event that is kept and of the newest there ever was; (0, 0) before the first."""
+        last: int = self._connection.execute(select(_outbox.c.last_id)).scalar_one()
+        first = self._connection.execute(select(func.min(_events.c.id))).scalar()
+        return (first if first is not None else last + 1 if last else 0), last
+
+    def prune(self, before: datetime) -> int:
+        """Remove the events older than a time; answers how many."""
+        return self._connection.execute(delete(_events).where(_events.c.at < before)).rowcount
+
+
+class SqlRequests:
+    """The `Requests` port over one connection."""
+
+    def __init__(self, connection: Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+
+    def get(self, scope: str, request_id: str) -> tuple[str, Any] | None:
+        """The digest of the body and the answer that was given, if any."""
+        wanted = select(_requests).where(_requests.c.scope == scope, _requests.c.request_id == request_id)
+        row = self._connection.execute(wanted).one_or_none()
+        return None if row is None else (row.digest, row.answer)
+
+    def put(self, scope: str, request_id: str, digest: str, answer: Any) -> None:
+        """Remember an answer (plain JSON)."""
+        written = {"scope": scope, "request_id": request_id, "digest": digest, "answer": answer}
+        self._connection.execute(insert(_requests), {**written, "at": self._clock.now})
+
+    def prune(self, before: datetime) -> int:
+        """Forget the answers older than a time; answers how many."""
+        return self._connection.execute(delete(_requests).where(_requests.c.at < before)).rowcount
+
+
+def _row(event: Event) -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "type": event.type,
+        "study_id": event.study_id,
+        "study": event.study,
+        "trial": event.trial,
+        "seq": event.seq,
+        "data": event.data,
+        "at": event.at,
+    }
+
+
+def _event(row: Row[Any]) -> Event:
+    return Event(
+        id=row.id,
+        type=row.type,
+        study_id=row.study_id,
+        study=row.study,
+        trial=row.trial,
+        seq=row.seq,
+        data=row.data,
+        at=row.at,
+    )

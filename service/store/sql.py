@@ -1,0 +1,74 @@
+"""The store over a real database: one writer, a few readers."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from sqlalchemy import URL, Engine
+
+from service.store import engine as engines
+from service.store.changes import Changes, Listener
+from service.store.faults import translated
+from service.store.transaction import SqlTransaction
+from service.store.writer import Writer
+from service.usecases.ports import Item, Result, StoreInfo, Together, Transaction
+
+T = TypeVar("T")
+
+
+class SqlStore:
+    """The `Store` port over SQLite or PostgreSQL."""
+
+    def __init__(self, url: URL, schema_revision: str, *, batch: int, readers: int) -> None:
+        self.info = StoreInfo(url.get_backend_name(), schema_revision)
+        self._changes = Changes()
+        self._reads: Engine = engines.connect(url, readers=readers)
+        self._writes: Engine = engines.connect(url)
+        self._writer = Writer(self._writes, batch=batch, committed=self._changes.publish)
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="basin-reader")
+        self._listener = Listener(url, self._changes) if self.info.database == "postgresql" else None
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Carry out one atomic unit of work. It may be run more than once before it is committed once."""
+        done: T = await self._writer.submit(work=work)
+        return done
+
+    async def write_together(self, work: Together[Item, Result], item: Item) -> Result:
+        """Like write, for work that is cheaper on many items at once: items that are waiting go in one call."""
+        done: Result = await self._writer.submit(together=work, item=item)
+        return done
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """Read at one moment. What the work writes is undone."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    async def ping(self) -> None:
+        """Answer when the database does; StoreUnavailable otherwise."""
+        await self.read(lambda tx: tx.events.bounds())
+
+    async def wait_for_events(self, after_id: int, seconds: float) -> None:
+        """Return when there may be events behind an id, or after that time."""
+        await self._changes.wait(after_id, seconds)
+
+    def close(self) -> None:
+        """Finish the writes that are waiting, then let go of the database."""
+        self._writer.close()
+        if self._listener is not None:
+            self._listener.close()
+        self._readers.shutdown()
+        self._reads.dispose()
+        self._writes.dispose()
+
+    def _read(self, work: Callable[[Transaction], T]) -> T:
+        try:
+            with self._reads.connect() as connection, connection.begin() as transaction:
+                try:
+                    return work(SqlTransaction(connection))
+                finally:
+                    transaction.rollback()
+        except Exception as error:
+            refusal = translated(error)
+            if refusal is None:
+                raise
+            raise refusal from error

@@ -1,0 +1,180 @@
+"""The studies in the database."""
+
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from service.domain.errors import NameTaken, StudyNotFound
+from service.domain.query import Page, StudyQuery
+from service.domain.study import Study
+from service.store import tables
+from service.store.clock import Clock
+from service.wire.study import StudyDefinition
+
+_rows = tables.studies
+_SEEN = _rows.c.deleted_at.is_(None)
+_LEFT_BEHIND = (tables.reports, tables.checkpoints, tables.attempts, tables.trials)
+
+
+class SqlStudies:
+    """The `Studies` port over one connection."""
+
+    def __init__(self, connection: Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+
+    def add(self, definition: StudyDefinition) -> Study:
+        """Add a study; NameTaken if the name is in use."""
+        now = self._clock.now
+        values = {
+            "name": definition.name,
+            "state": "active",
+            "archived": False,
+            "definition": definition.model_dump_json(),
+            "revision": 1,
+            "seq": 1,
+            "next_number": 0,
+            "created_at": now,
+            "updated_at": now,
+        }
+        if self._connection.execute(select(exists().where(_SEEN, _rows.c.name == definition.name))).scalar():
+            raise NameTaken(f"a study named '{definition.name}' is there already")
+        try:
+            added = self._connection.execute(insert(_rows).returning(_rows.c.id), values).scalar_one()
+        except IntegrityError as error:
+            # Another replica was faster between the look and the insert.
+            raise NameTaken(f"a study named '{definition.name}' is there already") from error
+        return Study(id=added, definition=definition, seq=1, created_at=now, updated_at=now)
+
+    def get(self, name: str) -> Study:
+        """Read a study; StudyNotFound."""
+        return self._one(name, lock=False)
+
+    def lock(self, name: str) -> Study:
+        """Read a study and keep others from changing it until the commit; StudyNotFound."""
+        return self._one(name, lock=True)
+
+    def save(self, study: Study) -> Study:
+        """Write definition, state, archived and revision; answers it with its new seq and updated_at."""
+        changed = self._connection.execute(
+            update(_rows).where(_rows.c.id == study.id, _SEEN).values(seq=_rows.c.seq + 1).returning(*_rows.c),
+            {
+                "state": study.state,
+                "archived": study.archived,
+                "definition": study.definition.model_dump_json(),
+                "revision": study.revision,
+                "updated_at": self._clock.now,
+            },
+        ).one_or_none()
+        if changed is None:
+            raise StudyNotFound(f"there is no study named '{study.name}'")
+        return _study(changed)
+
+    def list(self, query: StudyQuery) -> Page[Study]:
+        """Read a page of studies, newest first."""
+        wanted = select(_rows).where(_SEEN).order_by(_rows.c.id.desc())
+        if query.states:
+            wanted = wanted.where(_rows.c.state.in_(query.states))
+        if query.archived is not None:
+            wanted = wanted.where(_rows.c.archived == query.archived)
+        if query.before_id is not None:
+            wanted = wanted.where(_rows.c.id < query.before_id)
+        searched = bool(query.tag or query.text)
+        rows = self._connection.execute(wanted if searched else wanted.limit(query.size + 1))
+        # Tags and texts are looked for here: studies are few, and databases fold case each in its own way.
+        found = list(islice((study for study in map(_study, rows) if _matches(study, query)), query.size + 1))
+        return Page(tuple(found[: query.size]), len(found) > query.size)
+
+    def bump(self, study_id: int) -> int:
+        """Raise the seq of a study under its row lock, so that the order of seq is the order of commits."""
+        seq = self._connection.execute(_BUMP, {"study": study_id}).scalar()
+        if seq is None:
+            raise StudyNotFound("the study has been deleted")
+        return int(seq)
+
+    def next_number(self, study_id: int) -> tuple[int, int]:
+        """Take the next trial number, and the seq that goes with it."""
+        row = self._connection.execute(_NEXT, {"study": study_id}).one_or_none()
+        if row is None:
+            raise StudyNotFound("the study has been deleted")
+        return row.next_number - 1, row.seq
+
+    def first_metric(self, study_id: int) -> str:
+        """The metric by whose value the trials of a study are ordered."""
+        definition = self._connection.execute(select(_rows.c.definition).where(_rows.c.id == study_id)).scalar_one()
+        return _definition(definition).objectives[0].metric
+
+    def delete(self, study: Study) -> None:
+        """Take the study out of sight; its name is free again. `purge` removes what it leaves."""
+        gone = update(_rows).where(_rows.c.id == study.id).values(deleted_at=self._clock.now, seq=_rows.c.seq + 1)
+        self._connection.execute(gone)
+
+    def purge(self, rows: int) -> int:
+        """Remove up to about `rows` rows of deleted studies; answers how many, 0 when nothing is left."""
+        deleted = select(_rows.c.id).where(_rows.c.deleted_at.is_not(None)).order_by(_rows.c.id).limit(1)
+        study_id = self._connection.execute(deleted).scalar()
+        if study_id is None:
+            return 0
+        removed = 0
+        for table in _LEFT_BEHIND:
+            removed += self._purge_from(table, study_id, rows - removed)
+            if removed >= rows:
+                return removed
+        self._connection.execute(delete(_rows).where(_rows.c.id == study_id))
+        return removed + 1
+
+    def _purge_from(self, table: Any, study_id: int, rows: int) -> int:
+        """Remove whole trials' worth of a table's rows: the primary key leads to them without an index of its own."""
+        numbers = select(table.c.number).where(table.c.study_id == study_id).order_by(table.c.number).limit(rows)
+        last = self._connection.execute(select(func.max(numbers.subquery().c.number))).scalar()
+        if last is None:
+            return 0
+        gone = delete(table).where(table.c.study_id == study_id, table.c.number <= last)
+        return self._connection.execute(gone).rowcount
+
+    def _one(self, name: str, *, lock: bool) -> Study:
+        wanted = select(_rows).where(_SEEN, _rows.c.name == name)
+        row = self._connection.execute(wanted.with_for_update() if lock else wanted).one_or_none()
+        if row is None:
+            raise StudyNotFound(f"there is no study named '{name}'")
+        return _study(row)
+
+
+_this = and_(_rows.c.id == bindparam("study"), _SEEN)
+_BUMP = update(_rows).where(_this).values(seq=_rows.c.seq + 1).returning(_rows.c.seq)
+_NEXT = (
+    update(_rows)
+    .where(_this)
+    .values(seq=_rows.c.seq + 1, next_number=_rows.c.next_number + 1)
+    .returning(_rows.c.next_number, _rows.c.seq)
+)
+
+
+@lru_cache(maxsize=512)
+def _definition(text: str) -> StudyDefinition:
+    # Reading a definition costs a hundred times what reading its row does, and reports read their study each time.
+    return StudyDefinition.model_validate_json(text)
+
+
+def _matches(study: Study, query: StudyQuery) -> bool:
+    definition = study.definition
+    text = (query.text or "").casefold()
+    in_text = text in definition.name.casefold() or text in definition.note.casefold()
+    return in_text and (query.tag is None or query.tag in definition.tags)
+
+
+def _study(row: Row[Any]) -> Study:
+    return Study(
+        id=row.id,
+        definition=_definition(row.definition),
+        state=row.state,
+        archived=row.archived,
+        revision=row.revision,
+        seq=row.seq,
+        next_number=row.next_number,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

@@ -1,0 +1,175 @@
+"""The schema, the same on SQLite and PostgreSQL. `migrations/` brings a database to it."""
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+from service.store.types import Id, Json, UtcDateTime
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+studies = Table(
+    "studies",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("archived", Boolean, nullable=False),
+    Column("definition", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("seq", Id, nullable=False),
+    Column("next_number", Id, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    # A deleted study keeps its rows until they are purged, but not its name.
+    Column("deleted_at", UtcDateTime),
+    Index(
+        "ux_studies_name",
+        "name",
+        unique=True,
+        sqlite_where=text("deleted_at IS NULL"),
+        postgresql_where=text("deleted_at IS NULL"),
+    ),
+    # Ids of studies are never used again: mirrors and events know studies by them.
+    sqlite_autoincrement=True,
+)
+
+trials = Table(
+    "trials",
+    metadata,
+    Column("study_id", Id, ForeignKey(studies.c.id), primary_key=True, autoincrement=False),
+    Column("number", Id, primary_key=True, autoincrement=False),
+    Column("state", String(16), nullable=False),
+    Column("origin", String(16), nullable=False),
+    Column("params", Json, nullable=False),
+    Column("values", Json),
+    # The first objective's value, to order by; NaN is NULL here and NaN in `values`.
+    Column("value", Float(53)),
+    Column("attrs", Json, nullable=False),
+    Column("system", Json, nullable=False),
+    Column("token", Id, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("failure", Json),
+    Column("seq", Id, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    Index(None, "study_id", "seq"),
+    Index(None, "study_id", "state", "number"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("study_id", Id, primary_key=True, autoincrement=False),
+    Column("number", Id, primary_key=True, autoincrement=False),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("token", Id, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("worker", String(200), nullable=False),
+    Column("granted_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("acked_seq", Id, nullable=False),
+    Column("last_step", Id),
+    Column("last_metrics", Json),
+    Column("resume_step", Id),
+    Column("directive", Json),
+    Column("failure", Json),
+    Column("gpu_seconds", Float(53)),
+    Column("completion", String(64)),
+    ForeignKeyConstraint(["study_id", "number"], [trials.c.study_id, trials.c.number]),
+    # Who is overdue is looked up among the live ones only, so that a report, which moves expires_at, moves no index.
+    Index(
+        "ix_attempts_live",
+        "study_id",
+        "number",
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    # No foreign key: the attempt is locked in the transaction that inserts, and a check of every row costs as much again.
+    Column("study_id", Id, primary_key=True, autoincrement=False),
+    Column("number", Id, primary_key=True, autoincrement=False),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("seq", Id, primary_key=True, autoincrement=False),
+    Column("step", Id, nullable=False),
+    Column("metrics", Json, nullable=False),
+    Column("elapsed", Float(53)),
+    Column("cost", Float(53)),
+    Column("superseded", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("study_id", Id, primary_key=True, autoincrement=False),
+    Column("number", Id, primary_key=True, autoincrement=False),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("step", Id, primary_key=True, autoincrement=False),
+    Column("uri", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("size", Id, nullable=False),
+    Column("committed_at", UtcDateTime, nullable=False),
+    ForeignKeyConstraint(["study_id", "number"], [trials.c.study_id, trials.c.number]),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("type", String(32), nullable=False),
+    Column("study_id", Id, nullable=False),
+    Column("study", String(200), nullable=False),
+    Column("trial", Id),
+    Column("seq", Id, nullable=False),
+    Column("data", Json, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Index("ix_events_study", "study", "id"),
+    Index(None, "at"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    # One row. Whoever commits events takes their ids from it last, under its lock: ids become visible in their order.
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("last_id", Id, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("scope", String(64), primary_key=True),
+    Column("request_id", String(100), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("answer", Json),
+    Column("at", UtcDateTime, nullable=False),
+    Index(None, "at"),
+)

@@ -1,0 +1,45 @@
+"""One transaction: the ports over one connection. Who opens and commits it is `writer` and `sql`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from service.store.attempts import SqlAttempts
+from service.store.clock import Clock
+from service.store.curves import SqlCheckpoints, SqlPoints
+from service.store.outbox import SqlEvents, SqlRequests
+from service.store.studies import SqlStudies
+from service.store.trials import SqlTrials
+
+
+class SqlTransaction:
+    """The `Transaction` port."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._clock = Clock(connection)
+        self.studies = SqlStudies(connection, self._clock)
+        self.trials = SqlTrials(connection, self.studies)
+        self.attempts = SqlAttempts(connection, self._clock)
+        self.points = SqlPoints(connection)
+        self.checkpoints = SqlCheckpoints(connection)
+        self.events = SqlEvents(connection)
+        self.requests = SqlRequests(connection, self._clock)
+
+    @property
+    def now(self) -> datetime:
+        """The database's clock, read once."""
+        return self._clock.now
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """A piece of the transaction that is undone by itself when it raises: what stood before it stays."""
+        events = len(self.events.waiting)
+        try:
+            with self._connection.begin_nested():
+                yield
+        except BaseException:
+            del self.events.waiting[events:]
+            raise

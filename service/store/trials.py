@@ -1,0 +1,157 @@
+"""The trials in the database."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
+
+from service.domain.errors import TrialNotFound
+from service.domain.query import Page, TrialQuery
+from service.domain.trial import Trial
+from service.store import tables
+from service.store.filters import passes, placed
+from service.store.studies import SqlStudies
+from service.wire.trial import Failure, TrialState
+
+_rows = tables.trials
+
+
+class SqlTrials:
+    """The `Trials` port over one connection."""
+
+    def __init__(self, connection: Connection, studies: SqlStudies) -> None:
+        self._connection = connection
+        self._studies = studies
+
+    def add(self, trial: Trial) -> Trial:
+        """Add a trial under the study's next number (the one given is ignored); answers it with number and seq."""
+        number, seq = self._studies.next_number(trial.study_id)
+        self._connection.execute(insert(_rows), {**self._values(trial), "number": number, "seq": seq})
+        return self.get(trial.study_id, number)
+
+    def get(self, study_id: int, number: int) -> Trial:
+        """Read a trial; TrialNotFound."""
+        return self._one(study_id, number, lock=False)
+
+    def lock(self, study_id: int, number: int) -> Trial:
+        """Read a trial and keep others from changing it until the commit; TrialNotFound."""
+        return self._one(study_id, number, lock=True)
+
+    def claim(self, study_id: int, count: int) -> Sequence[Trial]:
+        """Lock up to `count` queued trials, lowest numbers first, passing over those that others are claiming."""
+        queued = (
+            select(_rows)
+            .where(_rows.c.study_id == study_id, _rows.c.state == "queued")
+            .order_by(_rows.c.number)
+            .limit(count)
+            .with_for_update(skip_locked=True)
+        )
+        return [_trial(row) for row in self._connection.execute(queued)]
+
+    def save(self, trial: Trial) -> Trial:
+        """Write everything of a trial but its number; answers it with its new seq."""
+        seq = self._studies.bump(trial.study_id)
+        saved = self._connection.execute(_SAVE, {**self._values(trial), "seq": seq, **_address(trial)}).one_or_none()
+        if saved is None:
+            raise TrialNotFound(f"the study has no trial {trial.number}")
+        return _trial(saved)
+
+    def list(self, study_id: int, query: TrialQuery) -> Page[Trial]:
+        """Read a page of trials."""
+        wanted: Select[Any] = select(_rows).where(_rows.c.study_id == study_id)
+        if query.states:
+            wanted = wanted.where(_rows.c.state.in_(query.states))
+        if query.origins:
+            wanted = wanted.where(_rows.c.origin.in_(query.origins))
+        for condition in query.where:
+            wanted = wanted.where(passes(condition, self._connection.dialect.name))
+        wanted = placed(wanted, query).limit(query.size + 1)
+        found = [_trial(row) for row in self._connection.execute(wanted)]
+        return Page(tuple(found[: query.size]), len(found) > query.size)
+
+    def changed(self, study_id: int, after_seq: int, count: int) -> Sequence[Trial]:
+        """Read up to `count` trials whose seq is greater than `after_seq`, in the order of seq."""
+        return [_trial(row) for row in self._connection.execute(_CHANGED, {"s": study_id, "q": after_seq, "n": count})]
+
+    def counts(self, study_ids: Sequence[int]) -> Mapping[int, Mapping[TrialState, int]]:
+        """Count the trials of studies by state; states without trials may be left out."""
+        counted = (
+            select(_rows.c.study_id, _rows.c.state, func.count())
+            .where(_rows.c.study_id.in_(study_ids))
+            .group_by(_rows.c.study_id, _rows.c.state)
+        )
+        found: dict[int, dict[TrialState, int]] = {}
+        for study_id, state, count in self._connection.execute(counted):
+            found.setdefault(study_id, {})[state] = count
+        return found
+
+    def _one(self, study_id: int, number: int, *, lock: bool) -> Trial:
+        statement = _ONE.with_for_update() if lock else _ONE
+        row = self._connection.execute(statement, {"s": study_id, "n": number}).one_or_none()
+        if row is None:
+            raise TrialNotFound(f"the study has no trial {number}")
+        return _trial(row)
+
+    def _values(self, trial: Trial) -> dict[str, Any]:
+        return {
+            "study_id": trial.study_id,
+            "state": trial.state,
+            "origin": trial.origin,
+            "params": trial.params,
+            "values": trial.values,
+            "value": self._value(trial),
+            "attrs": trial.attrs,
+            "system": trial.system,
+            "token": trial.token,
+            "attempts": trial.attempts,
+            "failure": trial.failure.model_dump() if trial.failure else None,
+            "created_at": trial.created_at,
+            "started_at": trial.started_at,
+            "finished_at": trial.finished_at,
+        }
+
+    def _value(self, trial: Trial) -> float | None:
+        """What the trial is ordered by: the first objective's value, if it is a number."""
+        if not trial.values:
+            return None
+        value = trial.values.get(self._studies.first_metric(trial.study_id))
+        return None if value is None or math.isnan(value) else value
+
+
+_ONE = select(_rows).where(_rows.c.study_id == bindparam("s"), _rows.c.number == bindparam("n"))
+_CHANGED = (
+    select(_rows)
+    .where(_rows.c.study_id == bindparam("s"), _rows.c.seq > bindparam("q"))
+    .order_by(_rows.c.seq)
+    .limit(bindparam("n"))
+)
+_SAVE = (
+    update(_rows)
+    .where(_rows.c.study_id == bindparam("at_study"), _rows.c.number == bindparam("at_number"))
+    .returning(*_rows.c)
+)
+
+
+def _address(trial: Trial) -> dict[str, int]:
+    return {"at_study": trial.study_id, "at_number": trial.number}
+
+
+def _trial(row: Row[Any]) -> Trial:
+    return Trial(
+        study_id=row.study_id,
+        number=row.number,
+        state=row.state,
+        origin=row.origin,
+        params=row.params,
+        values=row._mapping["values"],
+        attrs=row.attrs,
+        system=row.system,
+        token=row.token,
+        attempts=row.attempts,
+        failure=Failure.model_validate(row.failure) if row.failure else None,
+        seq=row.seq,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )

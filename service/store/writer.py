@@ -1,0 +1,204 @@
+"""The group-commit writer: one thread that carries out the writes that are waiting and commits them together.
+
+Durability costs one wait for the disk a commit, whatever the commit holds. So while one batch is being committed, the
+next one gathers. Each caller is answered after its own commit; a write that is refused is undone alone (a savepoint),
+and its neighbours do not notice.
+"""
+
+import asyncio
+import logging
+import queue
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from service.domain.errors import BasinError, Overloaded, StoreUnavailable
+from service.store.faults import connection_lost, translated, worth_another_try
+from service.store.transaction import SqlTransaction
+from service.usecases.ports import Together, Transaction
+
+_log = logging.getLogger(__name__)
+_TRIES = 5
+_MOST_WAITING = 20_000
+_ABSENT = object()
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """A write that waits for its commit: work of its own, or an item of work that is done together."""
+
+    future: "asyncio.Future[Any]"
+    loop: asyncio.AbstractEventLoop
+    work: Callable[[Transaction], Any] | None = None
+    together: Together[Any, Any] | None = None
+    item: Any = None
+    result: Any = field(default=_ABSENT)
+
+
+class Writer:
+    """The thread, its queue and its connection."""
+
+    def __init__(self, engine: Engine, *, batch: int, committed: Callable[[int], None]) -> None:
+        self._engine = engine
+        self._batch = batch
+        self._committed = committed
+        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        self._connection: Connection | None = None
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="basin-writer", daemon=True)
+        self._thread.start()
+
+    async def submit(
+        self,
+        *,
+        work: Callable[[Transaction], Any] | None = None,
+        together: Together[Any, Any] | None = None,
+        item: Any = None,
+    ) -> Any:
+        """Hand in a write and wait for its commit."""
+        if self._closed:
+            raise StoreUnavailable("the server is stopping")
+        if self._queue.qsize() >= _MOST_WAITING:
+            raise Overloaded(f"{_MOST_WAITING} writes are waiting already")
+        loop = asyncio.get_running_loop()
+        waiting = Waiting(loop.create_future(), loop, work, together, item)
+        self._queue.put(waiting)
+        return await waiting.future
+
+    def close(self) -> None:
+        """Carry out what is waiting, then stop."""
+        self._closed = True
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        going = True
+        while going:
+            batch, going = self._gather()
+            if batch:
+                self._serve(batch)
+        self._drop_connection()
+
+    def _gather(self) -> tuple[list[Waiting], bool]:
+        """Wait for a first write, then take all that came in the meantime."""
+        batch: list[Waiting] = []
+        try:
+            while len(batch) < self._batch:
+                waiting = self._queue.get() if not batch else self._queue.get_nowait()
+                if waiting is None:
+                    return batch, False
+                batch.append(waiting)
+        except queue.Empty:
+            pass
+        return batch, True
+
+    def _serve(self, batch: Sequence[Waiting]) -> None:
+        try:
+            last_event = self._commit(batch)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is the answer of everyone in this batch
+            refusal = translated(error) or error
+            _log.log(
+                logging.WARNING if isinstance(refusal, BasinError) else logging.ERROR, "a commit failed: %s", error
+            )
+            self._drop_connection()
+            for waiting in batch:
+                waiting.result = refusal
+            last_event = None
+        _answer(batch)
+        if last_event is not None:
+            self._committed(last_event)
+
+    def _commit(self, batch: Sequence[Waiting]) -> int | None:
+        """Carry out a batch in one transaction, again from the start if it lost a race or an idle connection."""
+        for last_try in (*[False] * (_TRIES - 1), True):
+            committing = False
+            try:
+                connection = self._connection or self._engine.connect()
+                self._connection = connection
+                with connection.begin():
+                    transaction = SqlTransaction(connection)
+                    _carry_out(transaction, batch)
+                    last_event = transaction.events.flush()
+                    committing = True
+                return last_event
+            except DBAPIError as error:
+                lost = connection_lost(error)
+                if lost:
+                    self._drop_connection()
+                # Once the commit was sent, only the database knows whether it happened: the callers must ask again.
+                if last_try or not (worth_another_try(error) or (lost and not committing)):
+                    raise
+        raise AssertionError("unreachable")
+
+    def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.invalidate()
+            connection.close()
+
+
+def _carry_out(transaction: SqlTransaction, batch: Sequence[Waiting]) -> None:
+    """Give each write its result or its refusal."""
+    groups: dict[Together[Any, Any], list[Waiting]] = defaultdict(list)
+    for waiting in batch:
+        if waiting.together is not None:
+            groups[waiting.together].append(waiting)
+    for together, members in groups.items():
+        _carry_out_together(transaction, together, members)
+    for waiting in batch:
+        if waiting.work is not None:
+            waiting.result = _attempt(transaction, waiting.work)
+
+
+def _carry_out_together(transaction: SqlTransaction, together: Together[Any, Any], members: Sequence[Waiting]) -> None:
+    """Do the work for all at once; if that breaks, for each alone, so that only the one at fault is refused."""
+    items = [member.item for member in members]
+    results = _attempt(transaction, lambda tx: together(tx, items))
+    if isinstance(results, BaseException) and len(members) > 1:
+        for member in members:
+            _carry_out_together(transaction, together, [member])
+        return
+    answers = [results] if isinstance(results, BaseException) else results
+    for member, answer in zip(members, answers, strict=True):
+        member.result = answer
+
+
+def _attempt(transaction: SqlTransaction, work: Callable[[Transaction], Any]) -> Any:
+    """The result of the work, or what it raised, with its traces undone."""
+    try:
+        with transaction.part():
+            return work(transaction)
+    except DBAPIError as error:
+        if worth_another_try(error) or translated(error) is not None:
+            raise
+        return error
+    except Exception as error:  # noqa: BLE001  # it is answered to the caller who handed the work in
+        return error
+
+
+def _answer(batch: Sequence[Waiting]) -> None:
+    """Wake the callers: once for each event loop, not once for each caller."""
+    loops: dict[asyncio.AbstractEventLoop, list[Waiting]] = defaultdict(list)
+    for waiting in batch:
+        loops[waiting.loop].append(waiting)
+    for loop, members in loops.items():
+        try:
+            loop.call_soon_threadsafe(_resolve, members)
+        except RuntimeError:
+            # The loop has closed: its callers are gone, what they wrote is not.
+            _log.debug("nobody waits any more for %d answers", len(members))
+
+
+def _resolve(members: Sequence[Waiting]) -> None:
+    for waiting in members:
+        if waiting.future.done():
+            continue
+        if isinstance(waiting.result, BaseException):
+            waiting.future.set_exception(waiting.result)
+        else:
+            waiting.future.set_result(waiting.result)
