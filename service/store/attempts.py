@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select
 
 from service.domain.trial import Attempt, AttemptKey
 from service.store import tables
+from service.store.bulk import update_many
 from service.store.clock import Clock
 from service.store.keys import attempt_keys, parameters
 from service.wire.lease import Directive
@@ -25,8 +26,7 @@ class SqlAttempts:
 
     def add(self, attempt: Attempt) -> None:
         """Add an attempt."""
-        key = attempt.key
-        fixed = {"study_id": key.study_id, "number": key.number, "attempt": key.attempt, "worker": attempt.worker}
+        fixed = {**_address(attempt.key), "worker": attempt.worker}
         written = {
             **fixed,
             "granted_at": attempt.granted_at,
@@ -67,8 +67,7 @@ class SqlAttempts:
 
     def save(self, attempts: Sequence[Attempt]) -> None:
         """Write everything of these attempts that can change."""
-        if attempts:
-            self._connection.execute(_SAVE, [{**_address(attempt.key), **_changing(attempt)} for attempt in attempts])
+        update_many(self._connection, _rows, [{**_address(attempt.key), **_changing(attempt)} for attempt in attempts])
 
     def overdue(self, study_id: int, count: int) -> Sequence[Attempt]:
         """Lock up to `count` live attempts whose lease has expired by the database's clock."""
@@ -82,11 +81,8 @@ class SqlAttempts:
         return [_attempt(row) for row in self._connection.execute(wanted)]
 
 
-_SAVE = update(_rows).where(*[_rows.c[name] == bindparam(f"at_{name}") for name in _KEY])
-
-
 def _address(key: AttemptKey) -> dict[str, int]:
-    return {"at_study_id": key.study_id, "at_number": key.number, "at_attempt": key.attempt}
+    return {"study_id": key.study_id, "number": key.number, "attempt": key.attempt}
 
 
 def _changing(attempt: Attempt) -> dict[str, Any]:

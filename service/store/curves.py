@@ -7,10 +7,10 @@ from sqlalchemy import Connection, Row, delete, insert, select, tuple_, update
 
 from service.domain.trial import AttemptKey, Checkpoint, Point
 from service.store import tables
+from service.store.bulk import insert_many
 
 _points = tables.reports
 _checkpoints = tables.checkpoints
-_ADD = insert(_points)
 
 
 class SqlPoints:
@@ -21,8 +21,7 @@ class SqlPoints:
 
     def append(self, points: Sequence[Point]) -> None:
         """Add points; (attempt, seq) is unique."""
-        if points:
-            self._connection.execute(_ADD, [_row(point) for point in points])
+        insert_many(self._connection, _points, [_row(point) for point in points])
 
     def list(self, study_id: int, number: int, after: tuple[int, int], count: int) -> Sequence[Point]:
         """Read up to `count` points of a trial behind the place (attempt, seq), in that order."""

@@ -17,7 +17,7 @@ _MIGRATION_LOCK = 0x6261_7369_6E
 
 def head() -> str:
     """The revision that this program needs."""
-    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+    return ScriptDirectory.from_config(config()).get_current_head() or ""
 
 
 def current(connection: Connection) -> str | None:
@@ -33,36 +33,43 @@ def migrate(url: URL, to: str = "head") -> str:
             if url.get_backend_name() == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
             _known(current(connection))
-            config = _config()
-            config.attributes["connection"] = connection
-            command.upgrade(config, to)
+            settings = config()
+            settings.attributes["connection"] = connection
+            command.upgrade(settings, to)
             return current(connection) or ""
+    finally:
+        engine.dispose()
+
+
+def found(url: URL) -> str | None:
+    """The revision that the database at a URL has; changes nothing, and makes no file where there is none."""
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        return None
+    engine = connect(url, readers=1)
+    try:
+        with engine.connect() as connection:
+            return current(connection)
     finally:
         engine.dispose()
 
 
 def check(url: URL) -> str:
     """The revision of the database, if it is the one that this program needs; SchemaMismatch otherwise."""
-    engine = connect(url)
-    try:
-        with engine.connect() as connection:
-            found = current(connection)
-    finally:
-        engine.dispose()
-    _known(found)
+    revision = found(url)
+    _known(revision)
     needed = head()
-    if found is None:
+    if revision is None:
         raise SchemaMismatch("the database has no schema yet: run 'basin migrate' (or start with --migrate)")
-    if found != needed:
+    if revision != needed:
         raise SchemaMismatch(
-            f"the database has schema {found}, this program needs {needed}: "
+            f"the database has schema {revision}, this program needs {needed}: "
             "make a backup, then run 'basin migrate' (or start with --migrate)"
         )
-    return found
+    return revision
 
 
 def _known(revision: str | None) -> None:
-    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
+    scripts = ScriptDirectory.from_config(config()).walk_revisions()
     if revision is not None and revision not in {script.revision for script in scripts}:
         raise SchemaMismatch(
             f"the database has schema {revision}, which this program does not know: "
@@ -70,13 +77,12 @@ def _known(revision: str | None) -> None:
         )
 
 
-def _config() -> Config:
-    found = find_spec("migrations")
-    if found is None or not found.submodule_search_locations:
+def config() -> Config:
+    """How Alembic finds the migrations that are installed with this program."""
+    package = find_spec("migrations")
+    if package is None or not package.submodule_search_locations:
         raise SchemaMismatch("the migrations are not installed with this program")
-    config = Config()
-    config.set_main_option(
-        "script_location", str(Path(next(iter(found.submodule_search_locations)))).replace("%", "%%")
-    )
-    config.set_main_option("path_separator", "os")
-    return config
+    settings = Config()
+    settings.set_main_option("script_location", str(Path(package.submodule_search_locations[0])).replace("%", "%%"))
+    settings.set_main_option("path_separator", "os")
+    return settings

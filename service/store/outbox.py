@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from service.domain.event import Event
 from service.store import tables
+from service.store.bulk import insert_many
 from service.store.changes import NOTIFY
 from service.store.clock import Clock
 
@@ -40,7 +41,7 @@ class SqlEvents:
         taken = update(_outbox).values(last_id=_outbox.c.last_id + count).returning(_outbox.c.last_id)
         last: int = self._connection.execute(taken).scalar_one()
         numbered = [replace(event, id=last - count + place) for place, event in enumerate(self.waiting, start=1)]
-        self._connection.execute(insert(_events), [_row(event) for event in numbered])
+        insert_many(self._connection, _events, [_row(event) for event in numbered])
         self.waiting.clear()
         if self._connection.dialect.name == "postgresql":
             self._connection.exec_driver_sql(NOTIFY, (str(last),))

@@ -112,7 +112,7 @@ attempts = Table(
 reports = Table(
     "reports",
     metadata,
-    # No foreign key: the attempt is locked in the transaction that inserts, and a check of every row costs as much again.
+    # No foreign key: the attempt is locked in the transaction that inserts, and a check of each row is not free.
     Column("study_id", Id, primary_key=True, autoincrement=False),
     Column("number", Id, primary_key=True, autoincrement=False),
     Column("attempt", Integer, primary_key=True, autoincrement=False),

@@ -1,8 +1,8 @@
 """Mirrors: what a process remembers of the studies it works with, brought up to date by their `seq`.
 
 A mirror is never the truth and may be thrown away at any time. It holds every trial of a study, so that counting them,
-finding the best, or sampling the next needs no reading of what has been read before: only trials that changed are. Refresh it in
-reads alone: a write may yet be undone, and the mirror would remember what never was.
+finding the best, or sampling the next needs no reading of what has been read before: only trials that changed are.
+Refresh it in reads alone: a write may yet be undone, and the mirror would remember what never was.
 """
 
 import threading

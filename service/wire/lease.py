@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from service.wire.message import MAX_POINTS, Answer, Metrics, Params, Request
+from service.wire.message import MAX_POINTS, Answer, Metrics, Params, Request, RequestId, WorkerName
 from service.wire.trial import Failure, NewPoint
 
 Token = Annotated[int, Field(ge=1)]
@@ -14,7 +14,7 @@ Outcome = Literal["completed", "pruned", "paused", "preempted", "failed"]
 class Ask(Request):
     """Ask for trials to run."""
 
-    worker: str = Field(min_length=1, max_length=200, description="Who asks: shown beside the attempt.")
+    worker: WorkerName = Field(description="Who asks: shown beside the attempt.")
     max_trials: int = Field(default=1, ge=1, le=64)
     request_id: str | None = Field(
         default=None,

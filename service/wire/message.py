@@ -91,6 +91,18 @@ Tag = Annotated[str, Field(pattern=_TAG)]
 Tags = Annotated[tuple[Tag, ...], Field(max_length=50)]
 Note = Annotated[str, Field(max_length=MAX_NOTE)]
 
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise refuse("not_printable", "must hold printable characters only")
+    return value
+
+
+RequestId = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
+"""What a client draws for a request, so that sending it twice carries it out once."""
+
+WorkerName = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+
 Seconds = Annotated[
     float,
     Field(gt=0, le=10 * 365 * 86_400, allow_inf_nan=False),
@@ -110,6 +122,8 @@ Seconds = Annotated[
 def _scalar(value: Any) -> Any:
     if value is not None and not isinstance(value, bool | int | float | str):
         raise refuse("scalar", "must be text, a number, true, false or null")
+    if isinstance(value, str) and "\0" in value:
+        raise refuse("scalar_nul", "must not hold the character NUL")
     return value
 
 

@@ -17,7 +17,7 @@ class Objective(Request):
     direction: Direction = "minimize"
     value: Reading = Field(
         default="last",
-        description="How a learning curve becomes the trial's value: its last point, its best, or the mean of the last k.",
+        description="How a curve becomes the trial's value: its last point, its best, or the mean of the last k.",
     )
     last_k: int = Field(default=1, ge=1, le=1000, description="How many points 'mean_last' takes.")
     target: float | None = Field(

@@ -68,7 +68,12 @@ _WORDS: Mapping[str, str] = {
 def field_errors(error: ValidationError, given: Any) -> tuple[FieldError, ...]:
     """Say each error of a validation with the path of its field in what was given."""
     found: dict[tuple[str, str], FieldError] = {}
-    for item in error.errors(include_url=False, include_input=False):
+    items = error.errors(include_url=False, include_input=False)
+    # Items of a list that are refused are not counted by pydantic: the list then seems too short, and is not.
+    full = {item["loc"][:end] for item in items for end in range(len(item["loc"]))}
+    for item in items:
+        if item["type"] == "too_short" and item["loc"] in full:
+            continue
         path = dotted(_in_the_input(item["loc"], given))
         found.setdefault((path, _said(item)), FieldError(field=path, message=_said(item)))
     return tuple(found.values())
@@ -97,9 +102,8 @@ def _in_the_input(loc: Sequence[str | int], given: Any) -> list[str | int]:
     path: list[str | int] = []
     here = given
     for place, part in enumerate(loc):
-        if isinstance(here, Mapping) and part in here:
-            here = here[part]
-        elif isinstance(part, int) and isinstance(here, list | tuple) and part < len(here):
+        in_mapping = isinstance(here, Mapping) and part in here
+        if in_mapping or (isinstance(here, list | tuple) and isinstance(part, int) and part < len(here)):
             here = here[part]
         elif part in _ADDED or place < len(loc) - 1 or not isinstance(here, Mapping):
             continue

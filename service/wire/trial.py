@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from service.wire.message import MAX_POINTS, Answer, Attrs, Metrics, Number, Params, Request
+from service.wire.message import MAX_POINTS, Answer, Attrs, Metrics, Number, Params, Request, RequestId
 
 TrialState = Literal["queued", "running", "paused", "completed", "pruned", "failed", "infeasible", "cancelled"]
 AttemptState = Literal["leased", "running", "completed", "pruned", "paused", "preempted", "failed", "lost"]
@@ -20,7 +20,7 @@ class Failure(Request):
     message: str = Field(default="", max_length=2_000)
     tail: str = Field(default="", max_length=16_000, description="The last lines of the log or traceback.")
 
-    model_config = {"populate_by_name": True, "serialize_by_alias": True}
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
 
 class NewPoint(Request):

@@ -1,0 +1,71 @@
+"""Many rows in one statement on PostgreSQL: a column travels as one array, not each row as a message of its own.
+
+SQLite is called in this very process, where a statement repeated for each row costs less than building arrays.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Executable, Table, bindparam, cast, column, func, insert, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql import FromClause
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def insert_many(connection: Connection, table: Table, rows: Rows) -> None:
+    """Insert rows, each with a value for every column."""
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql":
+        connection.execute(_insert_arrays(table, tuple(rows[0])), _columns(rows))
+    else:
+        connection.execute(_insert_each(table), rows)
+
+
+def update_many(connection: Connection, table: Table, rows: Rows) -> None:
+    """Update rows by their primary key; each has its key and the same other columns."""
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql":
+        connection.execute(_update_arrays(table, tuple(rows[0])), _columns(rows))
+    else:
+        keys = {key.name for key in table.primary_key}
+        given = [{f"at_{name}" if name in keys else name: value for name, value in row.items()} for row in rows]
+        connection.execute(_update_each(table), given)
+
+
+def _columns(rows: Rows) -> dict[str, list[Any]]:
+    return {f"all_{name}": [row[name] for row in rows] for name in rows[0]}
+
+
+@lru_cache(maxsize=64)
+def _insert_each(table: Table) -> Executable:
+    return insert(table)
+
+
+@lru_cache(maxsize=64)
+def _update_each(table: Table) -> Executable:
+    return update(table).where(*[key == bindparam(f"at_{key.name}") for key in table.primary_key])
+
+
+@lru_cache(maxsize=64)
+def _insert_arrays(table: Table, names: tuple[str, ...]) -> Executable:
+    return insert(table).from_select(names, select(_arrays(table, names)))
+
+
+@lru_cache(maxsize=64)
+def _update_arrays(table: Table, names: tuple[str, ...]) -> Executable:
+    given = _arrays(table, names)
+    keys = {key.name for key in table.primary_key}
+    changes = {name: given.c[name] for name in names if name not in keys}
+    return update(table).values(changes).where(*[table.c[name] == given.c[name] for name in sorted(keys)])
+
+
+def _arrays(table: Table, names: tuple[str, ...]) -> FromClause:
+    """The rows as a table, made of one array for each column."""
+    kinds = {name: ARRAY(table.c[name].type) for name in names}
+    arrays = [cast(bindparam(f"all_{name}", type_=kind), kind) for name, kind in kinds.items()]
+    columns = [column(name, table.c[name].type) for name in names]
+    return func.unnest(*arrays).table_valued(*columns, name="given").render_derived()

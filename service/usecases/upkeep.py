@@ -1,0 +1,41 @@
+"""What the server does by itself now and then: forget old events and answers, remove what deleted studies left."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+
+from service.domain.errors import BasinError
+from service.usecases.ports import Store, Transaction
+
+_log = logging.getLogger(__name__)
+_ROWS_AT_ONCE = 5_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upkeep:
+    """How long things are kept, and how often the server looks."""
+
+    event_days: float
+    request_hours: float
+    every_seconds: float = 60.0
+
+    async def run(self, store: Store) -> None:
+        """Tidy up again and again, until cancelled. A database that is away is waited for."""
+        while True:
+            try:
+                await self.tidy(store)
+            except BasinError as error:
+                _log.warning("tidying up was put off: %s", error)
+            await asyncio.sleep(self.every_seconds)
+
+    async def tidy(self, store: Store) -> int:
+        """Tidy up once, in pieces small enough not to be noticed by other writers; answers how many rows went."""
+        removed = await store.write(self._prune)
+        while piece := await store.write(lambda tx: tx.studies.purge(_ROWS_AT_ONCE)):
+            removed += piece
+        return removed
+
+    def _prune(self, tx: Transaction) -> int:
+        events = tx.events.prune(tx.now - timedelta(days=self.event_days))
+        return events + tx.requests.prune(tx.now - timedelta(hours=self.request_hours))
