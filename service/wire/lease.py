@@ -16,10 +16,8 @@ class Ask(Request):
 
     worker: WorkerName = Field(description="Who asks: shown beside the attempt.")
     max_trials: int = Field(default=1, ge=1, le=64)
-    request_id: str | None = Field(
+    request_id: RequestId | None = Field(
         default=None,
-        min_length=1,
-        max_length=100,
         description="Sent again with the same id, the same leases are answered.",
     )
 

@@ -47,10 +47,8 @@ class NewTrial(Request):
     points: tuple[NewPoint, ...] = Field(default=(), max_length=MAX_POINTS)
     failure: Failure | None = None
     attrs: Attrs = Field(default_factory=dict)
-    request_id: str | None = Field(
+    request_id: RequestId | None = Field(
         default=None,
-        min_length=1,
-        max_length=100,
         description="Sent again with the same id, the same trial is answered.",
     )
 
