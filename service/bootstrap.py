@@ -1,0 +1,182 @@
+"""Where the parts meet: the one place that knows all of them, and that reads the settings."""
+
+import asyncio
+import gc
+import logging
+import platform
+import secrets
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+import uvicorn
+
+from service import logs
+from service.config import Settings
+from service.domain.errors import BasinError, StoreUnavailable
+from service.http.app import Application, create_app
+from service.http.services import Services
+from service.store import engine, migrating
+from service.store.opening import open_store
+from service.usecases.mirrors import Mirrors
+from service.usecases.ports import Store
+from service.usecases.upkeep import Upkeep
+
+_log = logging.getLogger(__name__)
+_PATIENCE_SECONDS = 30.0
+_GRACE_SECONDS = 10
+
+
+class CannotServe(BasinError):
+    """The server cannot start as it is told to."""
+
+    code = "cannot_serve"
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaState:
+    """Which schema the database has, and which one this program needs."""
+
+    found: str | None
+    needed: str
+
+
+def program_version() -> str:
+    """The version that is installed."""
+    try:
+        return version("basin")
+    except PackageNotFoundError:
+        return "0+unknown"
+
+
+def build_app(settings: Settings, store: Store) -> Application:
+    """The application over a store; it tidies up by itself and closes the store when it ends."""
+    services = Services(
+        store=store,
+        mirrors=Mirrors(settings.mirror_trials),
+        draw_seed=lambda: secrets.randbits(63),
+        version=program_version(),
+        lease_ttl_seconds=settings.lease_ttl_seconds,
+        max_body_bytes=settings.max_body_bytes,
+        host=settings.host,
+        allowed_hosts=settings.allowed_hosts,
+        trust_network=settings.trust_network,
+    )
+    upkeep = Upkeep(event_days=settings.event_keep_days, request_hours=settings.request_keep_hours)
+
+    @asynccontextmanager
+    async def running() -> AsyncIterator[None]:
+        tidying = asyncio.create_task(upkeep.run(store), name="basin-upkeep")
+        try:
+            yield
+        finally:
+            tidying.cancel()
+            await asyncio.gather(tidying, return_exceptions=True)
+            await asyncio.to_thread(store.close)
+
+    return create_app(services, running)
+
+
+def serve(settings: Settings, *, ready: Callable[[str], None] | None = None) -> None:
+    """Serve until a signal; `ready` is told the address once the server listens."""
+    logs.configure(settings.log_format, settings.log_level)
+    _may_be_reached(settings)
+    listening = _listen(settings.host, settings.port)
+    store = _open(settings)
+    app = build_app(settings, store)
+    address = _address(listening)
+    # What has been loaded by now stays: the collector need not look at it again, and pauses nobody for it.
+    gc.collect()
+    gc.freeze()
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    _log.info("serving %s (Python %s, %s)", address, platform.python_version(), store.info.database)
+    if ready is not None:
+        ready(address)
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn stops gracefully at these and then raises them again: to be told to stop is no failure.
+        signal.signal(sign, lambda *_: None)
+    _Server(config, app).run(sockets=[listening])
+
+
+def migrate(settings: Settings) -> str:
+    """Bring the database to the schema of this program; answers the revision."""
+    return migrating.migrate(engine.parse(settings.database_url))
+
+
+def schema_state(settings: Settings) -> SchemaState:
+    """Which schema the database has, and which one is needed; changes nothing."""
+    return SchemaState(migrating.found(engine.parse(settings.database_url)), migrating.head())
+
+
+class _Server(uvicorn.Server):
+    """A server that lets the streams of events end when it stops, and does not wait for them to end by themselves."""
+
+    def __init__(self, config: uvicorn.Config, app: Application) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, let requests finish, then end."""
+        self._app.state.served.feed.close()
+        await super().shutdown(sockets)
+
+
+def _may_be_reached(settings: Settings) -> None:
+    if not settings.loopback_only and not settings.trust_network:
+        raise CannotServe(
+            f"{settings.host} can be reached from other machines, and this server has no accounts: "
+            "listen on 127.0.0.1, or say --trust-network (BASIN_TRUST_NETWORK=true) "
+            "if everybody who can reach it may do anything"
+        )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host.strip("[]"), port))
+    except OSError as error:
+        listening.close()
+        raise CannotServe(
+            f"cannot listen on {host} port {port}: {error.strerror} (choose another with --port)"
+        ) from error
+    listening.listen(2048)
+    return listening
+
+
+def _address(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _open(settings: Settings) -> Store:
+    """Open the store; a database that is still starting is waited for, a wrong schema is not."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return open_store(
+                settings.database_url,
+                migrate=settings.migrates,
+                writer_batch=settings.writer_batch,
+                read_threads=settings.read_threads,
+                group_commit=settings.group_commit,
+            )
+        except StoreUnavailable as error:
+            if time.monotonic() > deadline:
+                raise CannotServe(f"{error} (waited {_PATIENCE_SECONDS:.0f} s)") from error
+            _log.warning("waiting for the database: %s", error)
+            time.sleep(1)
