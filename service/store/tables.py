@@ -16,7 +16,7 @@ from sqlalchemy import (
     text,
 )
 
-from service.store.types import Id, Json, UtcDateTime
+from service.store.types import Id, Json, JsonParams, UtcDateTime
 
 metadata = MetaData(
     naming_convention={
@@ -61,7 +61,7 @@ trials = Table(
     Column("number", Id, primary_key=True, autoincrement=False),
     Column("state", String(16), nullable=False),
     Column("origin", String(16), nullable=False),
-    Column("params", Json, nullable=False),
+    Column("params", JsonParams, nullable=False),
     Column("values", Json),
     # The first objective's value, to order by; NaN is NULL here and NaN in `values`.
     Column("value", Float(53)),

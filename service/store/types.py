@@ -42,13 +42,23 @@ class Json(TypeDecorator[Any]):
 
     impl = Text
     cache_ok = True
+    ascii = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
         """To the database."""
         if value is None:
             return None
-        return json.dumps(dict(value) if isinstance(value, Mapping) else value, separators=(",", ":"))
+        return json.dumps(
+            dict(value) if isinstance(value, Mapping) else value, separators=(",", ":"), ensure_ascii=self.ascii
+        )
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
         """From the database."""
         return None if value is None else json.loads(value)
+
+
+class JsonParams(Json):
+    """JSON that the database looks into: letters stand as they are, for SQLite does not find an escaped name."""
+
+    cache_ok = True
+    ascii = False

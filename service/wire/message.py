@@ -119,11 +119,19 @@ Seconds = Annotated[
 """A length of time: a number of seconds, or text such as `2h30m`."""
 
 
+def _encodes(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _scalar(value: Any) -> Any:
     if value is not None and not isinstance(value, bool | int | float | str):
         raise refuse("scalar", "must be text, a number, true, false or null")
-    if isinstance(value, str) and "\0" in value:
-        raise refuse("scalar_nul", "must not hold the character NUL")
+    if isinstance(value, str) and ("\0" in value or not _encodes(value)):
+        raise refuse("scalar_text", "must be text without the character NUL and without halves of characters")
     return value
 
 

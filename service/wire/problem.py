@@ -101,10 +101,15 @@ def _in_the_input(loc: Sequence[str | int], given: Any) -> list[str | int]:
     """Leave out what pydantic adds to a path: the type of a union's member, which the input does not have."""
     path: list[str | int] = []
     here = given
+    tagged = False
     for place, part in enumerate(loc):
+        if not tagged and isinstance(here, Mapping) and here.get("type") == part:
+            # The member's type comes first, and may be called like one of its fields: percentile has a percentile.
+            tagged = True
+            continue
         in_mapping = isinstance(here, Mapping) and part in here
         if in_mapping or (isinstance(here, list | tuple) and isinstance(part, int) and part < len(here)):
-            here = here[part]
+            here, tagged = here[part], False
         elif part in _ADDED or place < len(loc) - 1 or not isinstance(here, Mapping):
             continue
         path.append(part)
