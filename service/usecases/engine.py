@@ -1,0 +1,104 @@
+"""What the use cases need of a search engine: points to try, verdicts on curves, and what it wants to remember.
+
+An engine keeps nothing that matters: whatever it must know again it hands back as `system` values, which are stored
+with the trial and the study. They are the engine's own and never come from outside.
+"""
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from service.domain.study import Study
+from service.domain.trial import Trial, nothing
+from service.wire.message import Scalar
+
+System = Mapping[str, Any]
+Ending = Literal["completed", "pruned", "failed", "infeasible"]
+
+
+class Curve:
+    """The points of one metric in one trial, in the order of their steps: compact, for many thousands are held."""
+
+    __slots__ = ("steps", "values")
+
+    def __init__(self) -> None:
+        self.steps = array("q")
+        self.values = array("d")
+
+    def add(self, step: int, value: float) -> None:
+        """Add a point; one that does not come behind the last is left out."""
+        if not self.steps or step > self.steps[-1]:
+            self.steps.append(step)
+            self.values.append(value)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that is known of a study at one moment: its trials in the order of their numbers, and the ended ones' curves.
+
+    `trials` may have gaps. Queued trials are in it: they have been suggested, and nobody should suggest them again.
+    """
+
+    study: Study
+    trials: Mapping[int, Trial]
+    curves: Mapping[int, Curve]
+    system: System = field(default_factory=nothing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """A point to try. `system` goes with the trial, `study_system` is merged into the study's."""
+
+    params: Mapping[str, Scalar]
+    system: System = field(default_factory=nothing)
+    study_system: System = field(default_factory=nothing)
+    note: str | None = None
+    """Why the sampler that was asked for did not make it, if so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What a verdict was based on, as it was at that moment."""
+
+    rung: int
+    step: int
+    value: float
+    cut: float | None = None
+    rank: int | None = None
+    n: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether a trial goes on. Without a basis nothing was decided: the step is not one at which decisions fall."""
+
+    act: Literal["continue", "pause", "stop"]
+    reason: str | None = None
+    basis: Basis | None = None
+    system: System = field(default_factory=nothing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """What the engine wants to remember of a trial's end, and whether the space has nothing left to try."""
+
+    system: System = field(default_factory=nothing)
+    study_system: System = field(default_factory=nothing)
+    exhausted: bool = False
+
+
+class Engine(Protocol):
+    """A search engine. Its methods take time and no locks: they are called outside of transactions."""
+
+    def suggest(self, history: History, number: int) -> Suggestion:
+        """The point for the trial that will have this number; the same history and number give the same point."""
+
+    def judge(self, history: History, trial: Trial, curve: Curve) -> Verdict:
+        """Whether a running trial, whose curve ends with what it just reported, goes on."""
+
+    def ended(self, history: History, trial: Trial, curve: Curve, ending: Ending, values: Mapping[str, float]) -> Ended:
+        """Take note of a trial's end; the trial is still running in the history."""
