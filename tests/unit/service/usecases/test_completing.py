@@ -23,7 +23,9 @@ def test_a_curve_becomes_a_value(desk: Desk, objective: dict[str, object], value
     desk.enqueue()
     (lease,) = desk.ask()
     desk.report(lease, 0.9, 0.1, 0.4)
-    assert desk.complete(lease).values == {"loss": pytest.approx(value)}
+    values = desk.complete(lease).values
+    assert values is not None
+    assert values["loss"] == pytest.approx(value)
 
 
 def test_a_completion_is_written_once(desk: Desk) -> None:
