@@ -9,6 +9,7 @@ import asyncio
 import logging
 import queue
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from service.usecases.ports import Together, Transaction
 
 _log = logging.getLogger(__name__)
 _TRIES = 5
+_PAUSE_SECONDS = 0.02
 _MOST_WAITING = 20_000
 _ABSENT = object()
 
@@ -115,7 +117,7 @@ class Writer:
 
     def _commit(self, batch: Sequence[Waiting]) -> int | None:
         """Carry out a batch in one transaction, again from the start if it lost a race or an idle connection."""
-        for last_try in (*[False] * (_TRIES - 1), True):
+        for tries in range(1, _TRIES + 1):
             committing = False
             try:
                 connection = self._connection or self._engine.connect()
@@ -131,8 +133,10 @@ class Writer:
                 if lost:
                     self._drop_connection()
                 # Once the commit was sent, only the database knows whether it happened: the callers must ask again.
-                if last_try or not (worth_another_try(error) or (lost and not committing)):
+                if tries == _TRIES or not (worth_another_try(error) or (lost and not committing)):
                     raise
+                # The winner of the race goes first: at once, we would only meet it again.
+                time.sleep(_PAUSE_SECONDS * tries)
         raise AssertionError("unreachable")
 
     def _drop_connection(self) -> None:

@@ -119,7 +119,7 @@ def test_writes_that_lock_each_other_out_are_carried_out_again(postgres_url: str
                 return work
 
             await asyncio.gather(left.write(crossing("a", "b")), right.write(crossing("b", "a")))
-            assert len(runs) == 3, "one of the two must have lost the deadlock and been run again"
+            assert len(runs) > 2, "one of the two must have lost the deadlock and been run again"
             seqs = [await left.read(partial(seq_of, name)) for name in ("a", "b")]
             assert seqs == [2, 2]
 
