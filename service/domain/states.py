@@ -72,6 +72,6 @@ def move_attempt(now: AttemptState, to: AttemptState) -> AttemptState:
 
 def _move(what: str, table: Mapping[S, frozenset[S]], now: S, to: S) -> S:
     if to not in table[now]:
-        ways = ", ".join(sorted(table[now])) or "nothing else"
-        raise WrongState(f"the {what} is {now} and cannot become {to} (only {ways})")
+        ways = f"it can only become {', '.join(sorted(table[now]))}" if table[now] else "that is final"
+        raise WrongState(f"the {what} is {now} and cannot become {to}: {ways}")
     return to

@@ -1,5 +1,8 @@
 """What a database's errors mean to those who use the store."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 
 from service.domain.errors import StoreFull, StoreUnavailable, Unavailable
@@ -35,6 +38,18 @@ def translated(error: Exception) -> Unavailable | None:
     if state is None and isinstance(error, OperationalError | InterfaceError):
         return StoreUnavailable(f"the database does not answer: {_first_line(text)}")
     return None
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Raise the refusal that a database error stands for, in its place."""
+    try:
+        yield
+    except Exception as error:
+        refusal = translated(error)
+        if refusal is None:
+            raise
+        raise refusal from error
 
 
 def _sqlstate(error: DBAPIError) -> str | None:

@@ -11,6 +11,7 @@ from sqlalchemy import URL, Connection, text
 
 from service.domain.errors import SchemaMismatch
 from service.store.engine import connect
+from service.store.faults import told
 
 _MIGRATION_LOCK = 0x6261_7369_6E
 
@@ -29,7 +30,7 @@ def migrate(url: URL, to: str = "head") -> str:
     """Bring the database to a revision, in one transaction and never two programs at once; answers the revision."""
     engine = connect(url)
     try:
-        with engine.connect() as connection, connection.begin():
+        with told(), engine.connect() as connection, connection.begin():
             if url.get_backend_name() == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
             _known(current(connection))
@@ -47,7 +48,7 @@ def found(url: URL) -> str | None:
         return None
     engine = connect(url, readers=1)
     try:
-        with engine.connect() as connection:
+        with told(), engine.connect() as connection:
             return current(connection)
     finally:
         engine.dispose()

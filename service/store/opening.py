@@ -1,7 +1,6 @@
 """How a store is opened by its URL."""
 
 from service.store import engine, migrating
-from service.store.faults import translated
 from service.store.sql import SqlStore
 
 
@@ -18,11 +17,5 @@ def open_store(
     Without `group_commit` each write gets a commit of its own: that is for measuring what the group is worth.
     """
     parsed = engine.parse(url)
-    try:
-        revision = migrating.migrate(parsed) if migrate else migrating.check(parsed)
-    except Exception as error:
-        refusal = translated(error)
-        if refusal is None:
-            raise
-        raise refusal from error
+    revision = migrating.migrate(parsed) if migrate else migrating.check(parsed)
     return SqlStore(parsed, revision, batch=writer_batch if group_commit else 1, readers=read_threads)

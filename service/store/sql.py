@@ -9,7 +9,7 @@ from sqlalchemy import URL, Engine
 
 from service.store import engine as engines
 from service.store.changes import Changes, Listener
-from service.store.faults import translated
+from service.store.faults import told
 from service.store.transaction import SqlTransaction
 from service.store.writer import Writer
 from service.usecases.ports import Item, Result, StoreInfo, Together, Transaction
@@ -61,14 +61,8 @@ class SqlStore:
         self._writes.dispose()
 
     def _read(self, work: Callable[[Transaction], T]) -> T:
-        try:
-            with self._reads.connect() as connection, connection.begin() as transaction:
-                try:
-                    return work(SqlTransaction(connection))
-                finally:
-                    transaction.rollback()
-        except Exception as error:
-            refusal = translated(error)
-            if refusal is None:
-                raise
-            raise refusal from error
+        with told(), self._reads.connect() as connection, connection.begin() as transaction:
+            try:
+                return work(SqlTransaction(connection))
+            finally:
+                transaction.rollback()

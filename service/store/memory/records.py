@@ -1,0 +1,167 @@
+"""What trials leave behind, in memory: attempts, points, checkpoints; and the server's own events and answers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from service.domain.event import Event
+from service.domain.trial import Attempt, AttemptKey, Checkpoint, Point
+from service.store.memory.tables import Answered, Tables, own_attempt, own_checkpoint, own_event, own_point, plain
+
+
+class MemoryAttempts:
+    """The attempts at trials."""
+
+    def __init__(self, tables: Tables, now: datetime) -> None:
+        self._tables = tables
+        self._now = now
+
+    def add(self, attempt: Attempt) -> None:
+        """Add an attempt."""
+        if self._get(attempt.key) is not None:
+            raise ValueError(f"{attempt.key} is there already")
+        self.save([attempt])
+
+    def list(self, study_id: int, number: int) -> Sequence[Attempt]:
+        """Read all attempts at a trial, oldest first."""
+        return tuple(
+            own_attempt(attempt) for _, attempt in sorted(self._tables.attempts.of((study_id, number)).items())
+        )
+
+    def current(self, study_id: int, numbers: Sequence[int]) -> Mapping[int, Attempt]:
+        """Read the newest attempt of each of these trials, by the trial's number."""
+        found = {number: self._tables.attempts.of((study_id, number)) for number in numbers}
+        return {number: own_attempt(attempts[max(attempts)]) for number, attempts in found.items() if attempts}
+
+    def lock(self, keys: Sequence[AttemptKey]) -> Mapping[AttemptKey, Attempt]:
+        """Read attempts; nobody else is at work before the commit."""
+        found = {key: self._get(key) for key in keys}
+        return {key: own_attempt(attempt) for key, attempt in found.items() if attempt is not None}
+
+    def save(self, attempts: Iterable[Attempt]) -> None:
+        """Write everything of these attempts."""
+        for attempt in attempts:
+            key = attempt.key
+            self._tables.attempts.put((key.study_id, key.number), key.attempt, own_attempt(attempt))
+
+    def overdue(self, study_id: int, count: int) -> Sequence[Attempt]:
+        """Read up to `count` live attempts whose lease has expired."""
+        found = [
+            attempt
+            for number in sorted(self._tables.trials.of(study_id))
+            for attempt in self._tables.attempts.of((study_id, number)).values()
+            if attempt.live and attempt.expires_at < self._now
+        ]
+        return tuple(map(own_attempt, found[:count]))
+
+    def _get(self, key: AttemptKey) -> Attempt | None:
+        return self._tables.attempts.get((key.study_id, key.number), key.attempt)
+
+
+class MemoryPoints:
+    """The learning curves."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._table = tables.points
+
+    def append(self, points: Sequence[Point]) -> None:
+        """Add points; (attempt, seq) is unique."""
+        for point in points:
+            trial = (point.key.study_id, point.key.number)
+            if self._table.get(trial, (point.key.attempt, point.seq)) is not None:
+                raise ValueError(f"point {point.seq} of {point.key} is there already")
+            self._table.put(trial, (point.key.attempt, point.seq), own_point(point))
+
+    def list(self, study_id: int, number: int, after: tuple[int, int], count: int) -> Sequence[Point]:
+        """Read up to `count` points of a trial behind the place (attempt, seq), in that order."""
+        rows = self._table.of((study_id, number))
+        return tuple(own_point(rows[place]) for place in sorted(place for place in rows if place > after)[:count])
+
+    def supersede(self, study_id: int, number: int, after_step: int) -> None:
+        """Mark the points of all attempts so far beyond a step as superseded."""
+        for place, point in tuple(self._table.of((study_id, number)).items()):
+            if point.step > after_step:
+                self._table.put((study_id, number), place, replace(point, superseded=True))
+
+
+class MemoryCheckpoints:
+    """The committed checkpoints."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._table = tables.checkpoints
+
+    def add(self, checkpoint: Checkpoint) -> None:
+        """Add a checkpoint; one of the same attempt and step is replaced."""
+        key = checkpoint.key
+        self._table.put((key.study_id, key.number), (key.attempt, checkpoint.step), own_checkpoint(checkpoint))
+
+    def list(self, study_id: int, number: int) -> Sequence[Checkpoint]:
+        """Read the checkpoints of a trial, newest first."""
+        rows = self._table.of((study_id, number))
+        return tuple(rows[place] for place in sorted(rows, reverse=True))
+
+
+class MemoryEvents:
+    """The outbox. What is appended waits for the commit."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._waiting: list[Event] = []
+
+    def append(self, event: Event) -> None:
+        """Add an event. Its id is given at the commit."""
+        self._waiting.append(own_event(event))
+
+    def commit(self) -> None:
+        """Give the events that are waiting their ids."""
+        for event in self._waiting:
+            self._tables.last_event += 1
+            self._tables.events.put(None, self._tables.last_event, replace(event, id=self._tables.last_event))
+
+    def list(self, after_id: int, study: str | None, count: int) -> Sequence[Event]:
+        """Read up to `count` events behind an id, of one study or of all."""
+        found = [
+            event
+            for key, event in sorted(self._tables.events.of(None).items())
+            if key > after_id and study in (None, event.study)
+        ]
+        return tuple(map(own_event, found[:count]))
+
+    def bounds(self) -> tuple[int, int]:
+        """The ids of the oldest event that is kept and of the newest there ever was; (0, 0) before the first."""
+        newest = self._tables.last_event
+        return min(self._tables.events.of(None), default=newest + 1 if newest else 0), newest
+
+    def prune(self, before: datetime) -> int:
+        """Remove the events older than a time; answers how many."""
+        old = [key for key, event in self._tables.events.of(None).items() if event.at < before]
+        for key in old:
+            self._tables.events.drop(None, key)
+        return len(old)
+
+
+class MemoryRequests:
+    """Answers that were given."""
+
+    def __init__(self, tables: Tables, now: datetime) -> None:
+        self._table = tables.requests
+        self._now = now
+
+    def get(self, scope: str, request_id: str) -> tuple[str, Any] | None:
+        """The digest of the body and the answer that was given, if any."""
+        found = self._table.get(None, (scope, request_id))
+        return None if found is None else (found.digest, plain(found.answer))
+
+    def put(self, scope: str, request_id: str, digest: str, answer: Any) -> None:
+        """Remember an answer (plain JSON)."""
+        if self._table.get(None, (scope, request_id)) is not None:
+            raise ValueError(f"request {request_id} of {scope} was answered already")
+        self._table.put(None, (scope, request_id), Answered(digest, plain(answer), self._now))
+
+    def prune(self, before: datetime) -> int:
+        """Forget the answers older than a time; answers how many."""
+        old = [key for key, answered in self._table.of(None).items() if answered.at < before]
+        for key in old:
+            self._table.drop(None, key)
+        return len(old)

@@ -1,0 +1,163 @@
+"""Rows in dictionaries, in which the changes of a transaction can be undone, and copies that nobody else holds."""
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Generic, TypeVar
+
+from service.domain.event import Event
+from service.domain.study import Study
+from service.domain.trial import Attempt, Checkpoint, Point, Trial
+
+Group = TypeVar("Group", bound=Hashable)
+Key = TypeVar("Key", bound=Hashable)
+Row = TypeVar("Row")
+Undo = list[Callable[[], None]]
+TrialId = tuple[int, int]
+
+
+class Table(Generic[Group, Key, Row]):
+    """Rows by their group (a study, a trial) and their key in it. Each change leaves its undoing behind."""
+
+    def __init__(self, undo: Undo) -> None:
+        self._groups: dict[Group, dict[Key, Row]] = {}
+        self._undo = undo
+
+    def get(self, group: Group, key: Key) -> Row | None:
+        """Read a row, if there is one."""
+        return self._groups.get(group, {}).get(key)
+
+    def of(self, group: Group) -> Mapping[Key, Row]:
+        """Read the rows of a group."""
+        return self._groups.get(group, {})
+
+    def groups(self) -> tuple[Group, ...]:
+        """The groups that have rows."""
+        return tuple(self._groups)
+
+    def put(self, group: Group, key: Key, row: Row) -> None:
+        """Add a row, or write over one."""
+        self._undo.append(partial(self._set, group, key, self.get(group, key)))
+        self._set(group, key, row)
+
+    def drop(self, group: Group, key: Key) -> None:
+        """Remove a row that is there."""
+        self._undo.append(partial(self._set, group, key, self._groups[group][key]))
+        self._set(group, key, None)
+
+    def _set(self, group: Group, key: Key, row: Row | None) -> None:
+        rows = self._groups.setdefault(group, {})
+        if row is None:
+            rows.pop(key, None)
+        else:
+            rows[key] = row
+        if not rows:
+            del self._groups[group]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer that was given, and when."""
+
+    digest: str
+    answer: Any
+    at: datetime
+
+
+class Tables:
+    """All tables, and the list of what must be done to undo the transaction that is going on."""
+
+    def __init__(self) -> None:
+        self.undo: Undo = []
+        self.studies: Table[None, int, Study] = Table(self.undo)
+        self.deleted: Table[None, int, Study] = Table(self.undo)
+        self.ids: Table[None, str, int] = Table(self.undo)
+        self.trials: Table[int, int, Trial] = Table(self.undo)
+        self.attempts: Table[TrialId, int, Attempt] = Table(self.undo)
+        self.points: Table[TrialId, tuple[int, int], Point] = Table(self.undo)
+        self.checkpoints: Table[TrialId, tuple[int, int], Checkpoint] = Table(self.undo)
+        self.events: Table[None, int, Event] = Table(self.undo)
+        self.requests: Table[None, tuple[str, str], Answered] = Table(self.undo)
+        self.last_study = 0
+        self.last_event = 0
+
+    def keep(self) -> None:
+        """Make what was changed last."""
+        self.undo.clear()
+
+    def roll_back(self) -> None:
+        """Undo what was changed, the last first."""
+        while self.undo:
+            self.undo.pop()()
+
+
+def plain(value: Any) -> Any:
+    """Copy JSON as deep as it goes."""
+    if isinstance(value, Mapping):
+        return {key: plain(child) for key, child in value.items()}
+    return [plain(child) for child in value] if isinstance(value, list | tuple) else value
+
+
+def own(value: Mapping[str, Row]) -> Mapping[str, Row]:
+    """A copy of a JSON mapping that cannot be changed; what is nested in it is a copy, too."""
+    return MappingProxyType({key: plain(child) for key, child in value.items()})
+
+
+def utc(moment: datetime | None) -> datetime | None:
+    """A moment in UTC; one without a zone is a mistake of ours."""
+    return None if moment is None else sure_utc(moment)
+
+
+def sure_utc(moment: datetime) -> datetime:
+    """A moment that is there, in UTC."""
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone")
+    return moment.astimezone(UTC)
+
+
+def own_study(study: Study) -> Study:
+    """A study that shares nothing that can be changed."""
+    return replace(study, definition=study.definition.model_copy(deep=True))
+
+
+def own_trial(trial: Trial) -> Trial:
+    """A trial that shares nothing that can be changed."""
+    return replace(
+        trial,
+        params=own(trial.params),
+        values=None if trial.values is None else own(trial.values),
+        attrs=own(trial.attrs),
+        system=own(trial.system),
+        created_at=sure_utc(trial.created_at),
+        started_at=utc(trial.started_at),
+        finished_at=utc(trial.finished_at),
+    )
+
+
+def own_attempt(attempt: Attempt) -> Attempt:
+    """An attempt that shares nothing that can be changed."""
+    metrics = attempt.last_metrics
+    return replace(
+        attempt,
+        last_metrics=None if metrics is None else own(metrics),
+        granted_at=sure_utc(attempt.granted_at),
+        expires_at=sure_utc(attempt.expires_at),
+        ended_at=utc(attempt.ended_at),
+    )
+
+
+def own_point(point: Point) -> Point:
+    """A point that shares nothing that can be changed."""
+    return replace(point, metrics=own(point.metrics))
+
+
+def own_checkpoint(checkpoint: Checkpoint) -> Checkpoint:
+    """A checkpoint as it is kept."""
+    return replace(checkpoint, committed_at=sure_utc(checkpoint.committed_at))
+
+
+def own_event(event: Event) -> Event:
+    """An event that shares nothing that can be changed."""
+    return replace(event, data=own(event.data), at=sure_utc(event.at))
