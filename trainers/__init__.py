@@ -1,0 +1,1 @@
+"""Training recipes and techniques, each usable alone; nothing here knows of a server."""
