@@ -1,0 +1,115 @@
+"""From the domain to the wire: what clients are shown of studies, trials and what they leave."""
+
+from service.domain import event as domain_event
+from service.domain import space, trial
+from service.domain.study import Study
+from service.http.addresses import study_path
+from service.usecases.reading import StudyView, TrialView
+from service.wire import event as wire_event
+from service.wire import study as wire_study
+from service.wire import trial as wire_trial
+from service.wire.space import ConstantParameter, DerivedParameter
+
+
+def study(view: StudyView) -> wire_study.Study:
+    """A study as it stands."""
+    it, best = view.study, view.best
+    return wire_study.Study(
+        name=it.name,
+        state=it.state,
+        archived=it.archived,
+        definition=it.definition,
+        revision=it.revision,
+        seq=it.seq,
+        trials=wire_study.TrialCounts.model_validate(view.counts),
+        best=None if best is None else _best(best),
+        created_at=it.created_at,
+        updated_at=it.updated_at,
+    )
+
+
+def _best(it: trial.Trial) -> wire_study.BestTrial:
+    return wire_study.BestTrial(number=it.number, values=dict(it.values or {}), params=dict(it.params))
+
+
+def trial_of(view: TrialView) -> wire_trial.Trial:
+    """A trial as it stands."""
+    it, attempt = view.trial, view.attempt
+    last = attempt.last_metrics if attempt else None
+    return wire_trial.Trial(
+        study=view.study.name,
+        number=it.number,
+        state=it.state,
+        origin=it.origin,
+        params=dict(it.params),
+        resolved=resolved(view.study, it),
+        values=None if it.values is None else dict(it.values),
+        attrs=dict(it.attrs),
+        attempts=it.attempts,
+        last_step=attempt.last_step if attempt else None,
+        last_metrics=None if last is None else dict(last),
+        failure=it.failure,
+        seq=it.seq,
+        created_at=it.created_at,
+        started_at=it.started_at,
+        finished_at=it.finished_at,
+    )
+
+
+def resolved(of: Study, it: trial.Trial) -> dict[str, bool | int | float | str | None]:
+    """What the trainer is given: what is searched, with the constants and derived values."""
+    definition = of.definition.space
+    if not any(isinstance(parameter, ConstantParameter | DerivedParameter) for parameter in definition.values()):
+        return dict(it.params)
+    return space.resolve(definition, it.params)
+
+
+def point(it: trial.Point) -> wire_trial.Point:
+    """One point of a learning curve."""
+    return wire_trial.Point(
+        attempt=it.key.attempt,
+        step=it.step,
+        metrics=dict(it.metrics),
+        elapsed=it.elapsed,
+        cost=it.cost,
+        superseded=it.superseded,
+    )
+
+
+def attempt(it: trial.Attempt) -> wire_trial.Attempt:
+    """One lease of a trial."""
+    return wire_trial.Attempt(
+        attempt=it.key.attempt,
+        state=it.state,
+        worker=it.worker,
+        granted_at=it.granted_at,
+        expires_at=it.expires_at,
+        ended_at=it.ended_at,
+        last_step=it.last_step,
+        failure=it.failure,
+        gpu_seconds=it.gpu_seconds,
+    )
+
+
+def checkpoint(it: trial.Checkpoint) -> wire_trial.Checkpoint:
+    """One committed checkpoint."""
+    return wire_trial.Checkpoint(
+        attempt=it.key.attempt,
+        step=it.step,
+        uri=it.uri,
+        sha256=it.sha256,
+        size=it.size,
+        committed_at=it.committed_at,
+    )
+
+
+def event(it: domain_event.Event) -> wire_event.Event:
+    """One thing that happened."""
+    return wire_event.Event(
+        id=it.id, type=it.type, study=it.study, trial=it.trial, seq=it.seq, data=dict(it.data), at=it.at
+    )
+
+
+def trial_path(name: str, number: int) -> str:
+    """The address of a trial."""
+    return f"{study_path(name)}/trials/{number}"

@@ -1,0 +1,205 @@
+"""Trials: add, list, read, cancel, and what they leave behind."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.domain.errors import Invalid, RequestReused, StudyNotFound, TrialNotFound, WrongState
+from service.domain.query import Condition, TrialOrder, TrialQuery, condition
+from service.domain.study import Study
+from service.http import convert, examples, page_tokens
+from service.http.addresses import PageSize, PageToken, StudyName, TrialNumber
+from service.http.answers import answer
+from service.http.documented import documented
+from service.http.places import after
+from service.http.route import WireRoute
+from service.http.services import served
+from service.usecases import reading, trials
+from service.usecases.ports import Transaction
+from service.usecases.reading import TrialView
+from service.wire import trial as wire
+from service.wire.trial import NewTrial, Origin, TrialState
+
+router = APIRouter(prefix="/v1/studies/{study:study}/trials", tags=["trials"], route_class=WireRoute)
+_MOST_CONDITIONS = 20
+
+
+@router.post(
+    "",
+    **documented(
+        "add_trial",
+        "Enqueue a trial, or add one that ran elsewhere",
+        answer=wire.Trial,
+        example=examples.TRIAL,
+        status=201,
+        headers={"Location": "The trial's address."},
+        errors=[StudyNotFound, RequestReused],
+    ),
+)
+async def add(
+    request: Request, study: StudyName, new: Annotated[NewTrial, Body(openapi_examples=examples.NEW_TRIAL)]
+) -> Response:
+    """Sent again with the same `request_id`, it changes nothing and answers the same trial."""
+    view = await served(request).store.write(lambda tx: _view(tx, study, trials.add(tx, study, new).number))
+    return answer(convert.trial_of(view), 201, {"location": convert.trial_path(view.study.name, view.trial.number)})
+
+
+@router.get(
+    "",
+    **documented(
+        "list_trials",
+        "List trials",
+        answer=wire.TrialList,
+        example=examples.TRIALS,
+        errors=[StudyNotFound],
+        codes={400: ["invalid_page_token"]},
+    ),
+)
+async def list_(
+    request: Request,
+    study: StudyName,
+    state: Annotated[list[TrialState], Query(default_factory=list, description="Only trials in one of these states.")],
+    origin: Annotated[list[Origin], Query(default_factory=list, description="Only trials of one of these origins.")],
+    where: Annotated[
+        list[str],
+        Query(
+            default_factory=list,
+            max_length=_MOST_CONDITIONS,
+            description="Only trials that pass all of these: a parameter or `value`, = != < <= > or >=, and a value.",
+            examples=[["learning_rate>=0.001", "optimizer=adamw"]],
+        ),
+    ],
+    order_by: Annotated[
+        TrialOrder, Query(description="`-` in front turns it round. Trials that have no such value come last.")
+    ] = "number",
+    page_size: PageSize = 100,
+    page_token: PageToken = None,
+) -> Response:
+    """`value` is that of the first objective."""
+    scope = ("trials", study, sorted(state), sorted(origin), where, order_by)
+    query = TrialQuery(
+        states=tuple(state),
+        origins=tuple(origin),
+        where=_conditions(where),
+        order=order_by,
+        after=page_tokens.read(scope, page_token, page_tokens.place_from_json),
+        size=page_size,
+    )
+
+    def page(tx: Transaction) -> Response:
+        of, found = reading.trial_views(tx, study, query)
+        _check_names(of, query.where, where)
+        last = page_tokens.place_to_json(after(found.items[-1], order_by)) if found.more else None
+        token = page_tokens.write(scope, last) if last else None
+        return answer(wire.TrialList(trials=tuple(map(convert.trial_of, found.items)), next_page_token=token))
+
+    # The answer is made where the rows are read, in a thread of its own: a long page holds nobody up.
+    return await served(request).store.read(page)
+
+
+@router.get(
+    "/{number:count}",
+    **documented(
+        "get_trial", "Read a trial", answer=wire.Trial, example=examples.TRIAL, errors=[StudyNotFound, TrialNotFound]
+    ),
+)
+async def get(request: Request, study: StudyName, number: TrialNumber) -> Response:
+    """With the newest point of its learning curve."""
+    return answer(convert.trial_of(await served(request).store.read(lambda tx: _view(tx, study, number))))
+
+
+@router.post(
+    "/{number:count}:cancel",
+    **documented(
+        "cancel_trial",
+        "Cancel a trial",
+        answer=wire.Trial,
+        example=examples.TRIAL,
+        errors=[StudyNotFound, TrialNotFound, WrongState],
+    ),
+)
+async def cancel(request: Request, study: StudyName, number: TrialNumber) -> Response:
+    """One that is queued, running or paused. The worker of a running trial is told with its next report."""
+    view = await served(request).store.write(lambda tx: _view(tx, study, trials.cancel(tx, study, number).number))
+    return answer(convert.trial_of(view))
+
+
+@router.get(
+    "/{number:count}/reports",
+    **documented(
+        "list_reports",
+        "Read a learning curve",
+        answer=wire.PointList,
+        example=examples.POINTS,
+        errors=[StudyNotFound, TrialNotFound],
+        codes={400: ["invalid_page_token"]},
+    ),
+)
+async def reports(
+    request: Request, study: StudyName, number: TrialNumber, page_size: PageSize = 1000, page_token: PageToken = None
+) -> Response:
+    """Attempt by attempt. A point is `superseded` where a later attempt went back before its step."""
+    scope = ("reports", study, number)
+    place = page_tokens.read(scope, page_token, lambda found: (int(found[0]), int(found[1]))) or (0, 0)
+
+    def page(tx: Transaction) -> Response:
+        found = reading.curve(tx, study, number, place, page_size + 1)
+        shown = found[:page_size]
+        token = page_tokens.write(scope, (shown[-1].key.attempt, shown[-1].seq)) if len(found) > page_size else None
+        return answer(wire.PointList(points=tuple(map(convert.point, shown)), next_page_token=token))
+
+    return await served(request).store.read(page)
+
+
+@router.get(
+    "/{number:count}/attempts",
+    **documented(
+        "list_attempts",
+        "List the attempts at a trial",
+        answer=wire.AttemptList,
+        example=examples.ATTEMPTS,
+        errors=[StudyNotFound, TrialNotFound],
+    ),
+)
+async def attempts(request: Request, study: StudyName, number: TrialNumber) -> Response:
+    """Oldest first."""
+    found = await served(request).store.read(lambda tx: reading.attempts(tx, study, number))
+    return answer(wire.AttemptList(attempts=tuple(map(convert.attempt, found))))
+
+
+@router.get(
+    "/{number:count}/checkpoints",
+    **documented(
+        "list_checkpoints",
+        "List the committed checkpoints of a trial",
+        answer=wire.CheckpointList,
+        example=examples.CHECKPOINTS,
+        errors=[StudyNotFound, TrialNotFound],
+    ),
+)
+async def checkpoints(request: Request, study: StudyName, number: TrialNumber) -> Response:
+    """Newest first."""
+    found = await served(request).store.read(lambda tx: reading.checkpoints(tx, study, number))
+    return answer(wire.CheckpointList(checkpoints=tuple(map(convert.checkpoint, found))))
+
+
+def _view(tx: Transaction, study: str, number: int) -> TrialView:
+    return reading.trial_view(tx, study, number)
+
+
+def _conditions(where: list[str]) -> tuple[Condition, ...]:
+    return tuple(condition(text, _field(place, where)) for place, text in enumerate(where))
+
+
+def _check_names(study: Study, conditions: tuple[Condition, ...], where: list[str]) -> None:
+    """Refuse a name that no trial of the study can have: it is a typing mistake, not an empty list."""
+    known = study.definition.space
+    for place, found in enumerate(conditions):
+        if found.field != "value" and found.field not in known:
+            raise Invalid.field(_field(place, where), f"'{found.field}' is not a parameter of this study")
+
+
+def _field(place: int, where: list[str]) -> str:
+    return f"where[{place}]" if len(where) > 1 else "where"

@@ -1,0 +1,46 @@
+"""What the routes are given to work with; put together in one place and handed to `create_app`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from service.http.feed import Feed
+from service.usecases.mirrors import Mirrors
+from service.usecases.ports import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """The parts that requests need, and the few settings that shape their answers."""
+
+    store: Store
+    mirrors: Mirrors
+    draw_seed: Callable[[], int]
+    version: str
+    lease_ttl_seconds: float = 60.0
+    max_body_bytes: int = 2_000_000
+    host: str = "127.0.0.1"
+    allowed_hosts: tuple[str, ...] = ()
+    trust_network: bool = False
+    keep_alive_seconds: float = 15.0
+
+
+@dataclass(frozen=True)
+class Served:
+    """What an application holds while it runs."""
+
+    services: Services
+    feed: Feed
+
+
+def served(request: Request) -> Services:
+    """The services of the application that a request came to."""
+    held: Served = request.app.state.served
+    return held.services
+
+
+def feed(request: Request) -> Feed:
+    """The event feed of the application that a request came to."""
+    held: Served = request.app.state.served
+    return held.feed
