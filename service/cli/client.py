@@ -1,0 +1,273 @@
+"""The server's REST API, one method for each call that the commands make.
+
+Answers stay the JSON they are: an older command shows what a newer server says, and starts fast.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx2
+
+from service.cli.errors import BadInput, Refused, Unreachable
+from service.cli.retry import Retrier, cause
+from service.cli.wire_json import Json, encode
+from service.cli.words import clean
+
+Query = Mapping[str, str | int | bool | Sequence[str] | None]
+LARGEST_PAGE = 1000
+_HERE = frozenset({"127.0.0.1", "localhost", "::1"})
+# The server sends a comment at least every quarter of a minute: a longer silence is a lost connection.
+_SILENCE = 60.0
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An answer with what its headers say of it."""
+
+    body: Json
+    headers: httpx2.Headers
+
+
+class Client:
+    """One server. Refusals are raised as Refused; what cannot be reached is Unreachable."""
+
+    def __init__(
+        self,
+        server: str,
+        token: str | None,
+        retrier: Retrier,
+        *,
+        version: str,
+        transport: httpx2.BaseTransport | None = None,
+        seconds: float = 30.0,
+    ) -> None:
+        self.server = server.rstrip("/")
+        self.retrier = retrier
+        url = _checked(self.server)
+        headers = {"User-Agent": f"basin/{version}", "Accept": "application/json"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        self.http = httpx2.Client(
+            headers=headers,
+            timeout=httpx2.Timeout(seconds, connect=min(seconds, 5.0)),
+            transport=transport,
+            # A proxy of the environment cannot reach this machine's own addresses.
+            trust_env=url.hostname not in _HERE,
+            # Certificates take longer to load than most answers to arrive, and plain HTTP has none to check.
+            verify=url.scheme == "https",
+        )
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self.http.close()
+
+    # --- studies
+
+    def create_study(self, definition: Json, *, validate_only: bool = False) -> Json:
+        """Create a study, or only have its definition checked."""
+        query = {"validate_only": True if validate_only else None}
+        return self._send("POST", "/v1/studies", query=query, body=definition).body
+
+    def studies(self, query: Query, limit: int) -> tuple[list[Json], bool]:
+        """Studies, newest first, and whether there are more than `limit`."""
+        return self._pages("/v1/studies", "studies", query, limit)
+
+    def study(self, name: str) -> Json:
+        """One study."""
+        return self._send("GET", _study(name)).body
+
+    def change_study(self, name: str, patch: Json, revision: int) -> Json:
+        """Change a study, if it is still at this revision."""
+        return self._send("PATCH", _study(name), body=patch, headers={"If-Match": f'"{revision}"'}).body
+
+    def move_study(self, name: str, verb: str, body: Json | None = None) -> Json:
+        """Pause, resume, stop, archive or unarchive a study."""
+        return self._send("POST", f"{_study(name)}:{verb}", body=body).body
+
+    def delete_study(self, name: str, *, force: bool) -> None:
+        """Delete a study with everything in it."""
+        try:
+            self._send("DELETE", _study(name), query={"force": True if force else None})
+        except Refused as refused:
+            # Asked again after a lost answer, it may be we who deleted it.
+            if refused.status != 404 or not self.retrier.lost:
+                raise
+
+    @contextmanager
+    def export(self, name: str, format: str, *, points: bool) -> Iterator[httpx2.Response]:
+        """Open the stream of an export."""
+        query: Query = {"format": format, "points": points}
+        with self._stream("GET", f"{_study(name)}/export", query=query, headers={"Accept": "*/*"}) as response:
+            yield response
+
+    # --- trials
+
+    def trials(self, study: str, query: Query, limit: int) -> tuple[list[Json], bool]:
+        """Trials of a study, and whether there are more than `limit`."""
+        return self._pages(f"{_study(study)}/trials", "trials", query, limit)
+
+    def trial(self, study: str, number: int) -> Json:
+        """One trial."""
+        return self._send("GET", _trial(study, number)).body
+
+    def add_trial(self, study: str, trial: Json) -> Json:
+        """Enqueue a trial, or add one that ran elsewhere."""
+        return self._send("POST", f"{_study(study)}/trials", body=trial).body
+
+    def cancel_trial(self, study: str, number: int) -> Json:
+        """Cancel a trial."""
+        return self._send("POST", f"{_trial(study, number)}:cancel").body
+
+    def attempts(self, study: str, number: int) -> list[Json]:
+        """All attempts at a trial."""
+        return list(self._send("GET", f"{_trial(study, number)}/attempts").body["attempts"])
+
+    def points(self, study: str, number: int, limit: int) -> tuple[list[Json], bool]:
+        """The learning curve of a trial, and whether it is longer than `limit`."""
+        return self._pages(f"{_trial(study, number)}/reports", "points", {}, limit)
+
+    def checkpoints(self, study: str, number: int) -> list[Json]:
+        """The committed checkpoints of a trial."""
+        return list(self._send("GET", f"{_trial(study, number)}/checkpoints").body["checkpoints"])
+
+    # --- the server
+
+    def version(self) -> Answered:
+        """What runs there."""
+        return self._send("GET", "/v1/version")
+
+    def ready(self) -> httpx2.Response:
+        """Ask once, whatever the answer, whether the server can serve."""
+        return self.http.get(f"{self.server}/readyz")
+
+    @contextmanager
+    def events(
+        self, study: str | None, last_id: str | None, silence: float = _SILENCE
+    ) -> Iterator[Iterator[httpx2.ServerSentEvent]]:
+        """Open the stream of events, behind an id; a ReadTimeout ends it after so many seconds of silence."""
+        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last_id} if last_id else {})}
+        with self._stream("GET", "/v1/events", query={"study": study}, headers=headers, silence=silence) as response:
+            yield iter(httpx2.EventSource(response))
+
+    # --- how it is sent
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        body: Json | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answered:
+        content = None if body is None else encode(body)
+        kind = {} if body is None else {"Content-Type": "application/json"}
+        request = self.http.build_request(
+            method,
+            self.server + path,
+            params=_params(query or {}),
+            headers={**kind, **(headers or {})},
+            content=content,
+        )
+        with self._reached():
+            response = self.retrier.send(lambda: self.http.send(request))
+        return Answered(self._body(response), response.headers)
+
+    @contextmanager
+    def _stream(
+        self, method: str, path: str, *, query: Query, headers: Mapping[str, str], silence: float = _SILENCE
+    ) -> Iterator[httpx2.Response]:
+        timeout = httpx2.Timeout(30.0, connect=5.0, read=silence)
+        request = self.http.build_request(
+            method, self.server + path, params=_params(query), headers=headers, timeout=timeout
+        )
+        with self._reached():
+            response = self.retrier.send(lambda: self.http.send(request, stream=True))
+        try:
+            if not response.is_success:
+                response.read()
+                self._body(response)
+            yield response
+        finally:
+            response.close()
+
+    def _pages(self, path: str, key: str, query: Query, limit: int) -> tuple[list[Json], bool]:
+        items: list[Json] = []
+        token = None
+        while True:
+            size = min(limit - len(items), LARGEST_PAGE)
+            page = self._send("GET", path, query={**query, "page_size": size, "page_token": token}).body
+            items += page[key]
+            token = page.get("next_page_token")
+            if token is None or len(items) >= limit:
+                return items[:limit], token is not None
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx2.TransportError as error:
+            raise self.unreachable(error) from error
+
+    def unreachable(self, error: httpx2.TransportError) -> Unreachable:
+        """What to say when the server did not answer."""
+        hint = "Start one with: basin up\nor say where it is with --server URL or BASIN_SERVER."
+        return Unreachable(f"no server answers at {clean(self.server)} ({clean(cause(error))})", hint=hint)
+
+    def _body(self, response: httpx2.Response) -> Json:
+        if response.is_redirect:
+            raise self._stranger(response, f"it sends on to {clean(response.headers.get('Location', '?'))}")
+        try:
+            body = json.loads(response.content) if response.content else {}
+        except ValueError:
+            body = None
+        if not isinstance(body, dict):
+            raise self._stranger(response, "that is not JSON as Basin writes it")
+        if response.is_success:
+            return body
+        if "code" not in body:
+            raise self._stranger(response, "that is not an error as Basin writes it")
+        raise Refused(response.status_code, body)
+
+    def _stranger(self, response: httpx2.Response, what: str) -> Unreachable:
+        request = response.request
+        return Unreachable(
+            f"{clean(self.server)} does not answer like a Basin server: {what}",
+            hint="Is --server (or BASIN_SERVER) right? Is there a proxy in between?",
+            detail=f"{request.method} {request.url.path}: status {response.status_code}",
+        )
+
+
+def _checked(server: str) -> Any:
+    try:
+        url = urlsplit(server)
+        url.port  # noqa: B018  # it is read here to have it checked
+    except ValueError as error:
+        raise BadInput(f"--server {clean(server)}: {error}") from error
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        raise BadInput(f"--server {clean(server)}: must be a URL such as http://127.0.0.1:8420")
+    return url
+
+
+def _study(name: str) -> str:
+    if name in {"", ".", ".."}:  # they would lead to another address
+        raise BadInput(f"'{name}' cannot be the name of a study")
+    return f"/v1/studies/{quote(name, safe='', errors='replace')}"
+
+
+def _trial(study: str, number: int) -> str:
+    return f"{_study(study)}/trials/{number}"
+
+
+def _params(query: Query) -> list[tuple[str, str | int | float | bool | None]]:
+    """A query's pairs; None is left out, and a list gives one pair for each of its items."""
+    pairs: list[tuple[str, str | int | float | bool | None]] = []
+    for name, value in query.items():
+        for one in [value] if isinstance(value, str | int | None) else value:
+            if one is not None:
+                pairs.append((name, str(one).lower() if isinstance(one, bool) else str(one)))
+    return pairs

@@ -1,0 +1,203 @@
+"""`basin up`, `serve` and `migrate`: run a server here. Its parts are loaded only by these commands."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from service.cli import findings
+from service.cli.command import command
+from service.cli.errors import BadInput, CommandError, Refused, Unreachable
+from service.cli.session import DEFAULT_SERVER, Session
+from service.cli.words import clean
+
+if TYPE_CHECKING:
+    from service.config import Loaded
+
+_PARTS = frozenset(
+    {"alembic", "fastapi", "httptools", "optuna", "orjson", "pyarrow", "sqlalchemy", "uvicorn", "uvloop"}
+)
+
+
+@command("up", "basin up", "basin up --port 9000 --data-dir ~/basin", server=False, output=False)
+def up(
+    session: Session,
+    port: Annotated[str | None, typer.Option(metavar="N", help="Port to listen on (8420); 0 takes a free one.")] = None,
+    data_dir: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Where to keep the database and files (basin-data).")
+    ] = None,
+    demo: Annotated[bool, typer.Option("--demo/--no-demo", hidden=True)] = True,
+) -> None:
+    """Start a server here: SQLite in ./basin-data, no setup. Ctrl-C stops it, and nothing is lost."""
+    del demo  # accepted, so that scripts can say already now that they want none
+    given = {"port": port, "data_dir": data_dir}
+    loaded = load(session, given)
+    folder = loaded.settings.data_dir.expanduser()
+    given |= {"data_dir": str(folder), "database_url": f"sqlite:///{folder / 'basin.db'}"}
+    if ("log_level", "default") in {(one.name, one.source) for one in loaded.sources}:
+        given["log_level"] = "warning"  # one sentence of ours says more to a person than the log's usual lines
+
+    def ready(address: str) -> None:
+        elsewhere = [] if address == DEFAULT_SERVER else [f"    export BASIN_SERVER={address}"]
+        lines = [
+            f"Basin is running at {address}",
+            f"Its data is in {clean(str(folder.resolve()))}",
+            "",
+            "Next, in another terminal:",
+            *elsewhere,
+            "    basin study template > study.yaml     a study to start from",
+            "    basin study create study.yaml",
+            "    basin study list                      how it goes",
+            "",
+            "Ctrl-C stops the server. Nothing that was acknowledged is lost.",
+        ]
+        session.screen.raw("\n".join(lines))
+        sys.stdout.flush()
+
+    settings = load(session, given).settings
+    _not_there_already(session, settings.host, settings.port)
+    _serve(settings, ready)
+
+
+def _not_there_already(session: Session, host: str, port: int) -> None:
+    """Say so when the port is taken, above all when Basin itself has it."""
+    finding = findings.port(host, port, basin=False)
+    if finding.level == "ok":
+        return
+    address = f"http://{host}:{port}"
+    session.options = replace(session.options, server=address)
+    try:
+        session.connect(seconds=2).version()
+    except (CommandError, Refused):
+        raise CommandError(finding.said, hint=finding.advice) from None
+    raise CommandError(
+        f"Basin is running at {address} already", hint="Use that one, or start another with --port and --data-dir."
+    )
+
+
+@command(
+    "serve",
+    "basin serve",
+    "basin serve --port 9000 --database-url postgresql://basin@db/basin --migrate",
+    "basin serve --host 0.0.0.0 --trust-network",
+    server=False,
+    output=False,
+)
+def serve(
+    session: Session,
+    host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Address to listen on (127.0.0.1).")] = None,
+    port: Annotated[str | None, typer.Option(metavar="N", help="Port to listen on (8420); 0 takes a free one.")] = None,
+    database_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.")
+    ] = None,
+    data_dir: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Folder for what is kept in files (basin-data).")
+    ] = None,
+    migrate: Annotated[
+        bool | None,
+        typer.Option("--migrate/--no-migrate", metavar="", help="Migrate the schema at start (on SQLite only)."),
+    ] = None,
+    log_format: Annotated[str | None, typer.Option(metavar="FORMAT", help="auto, text or json.")] = None,
+    log_level: Annotated[str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error.")] = None,
+    allowed_hosts: Annotated[
+        str | None, typer.Option(metavar="NAMES", help="Further names of this server, with commas between them.")
+    ] = None,
+    trust_network: Annotated[
+        bool | None,
+        typer.Option("--trust-network", metavar="", help="Serve other machines though there are no accounts."),
+    ] = None,
+    max_body_bytes: Annotated[str | None, typer.Option(metavar="N", help="Largest request that is read.")] = None,
+    lease_ttl_seconds: Annotated[
+        str | None, typer.Option(metavar="SECONDS", help="Time after which a silent worker loses its trials.")
+    ] = None,
+    writer_batch: Annotated[str | None, typer.Option(metavar="N", help="Most changes that share a commit.")] = None,
+    read_threads: Annotated[str | None, typer.Option(metavar="N", help="Threads that answer reads.")] = None,
+    mirror_trials: Annotated[str | None, typer.Option(metavar="N", help="Trials that are kept in memory.")] = None,
+    event_keep_days: Annotated[str | None, typer.Option(metavar="N", help="Days for which events are kept.")] = None,
+    request_keep_hours: Annotated[
+        str | None, typer.Option(metavar="N", help="Hours for which a repeated request is known.")
+    ] = None,
+    group_commit: Annotated[
+        bool | None,
+        typer.Option("--group-commit/--no-group-commit", metavar="", help="Commit waiting changes together."),
+    ] = None,
+) -> None:
+    """Run a server. Flags win over BASIN_* variables, those over basin.toml; `basin config` shows what holds."""
+    flags = {name: value for name, value in locals().items() if name != "session"}
+    _serve(load(session, flags).settings, None)
+
+
+@command("migrate", "basin migrate", "basin migrate --check || echo 'run basin migrate'", server=False, output=False)
+def migrate(
+    session: Session,
+    check: Annotated[
+        bool, typer.Option("--check", metavar="", help="Only say whether there is something to do.")
+    ] = False,
+    database_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Another database than the settings'.")
+    ] = None,
+) -> None:
+    """Bring the database to the schema of this version. Running it again changes nothing."""
+    settings = load(session, {"database_url": database_url}).settings
+    with parts():
+        from service import bootstrap
+
+        if not check:
+            session.screen.line(f"The database is at schema {bootstrap.migrate(settings)}.")
+            return
+        schema = bootstrap.schema_state(settings)
+    if schema.found == schema.needed:
+        session.screen.line(f"The database is at schema {schema.found}: nothing to do.")
+        return
+    raise CommandError(
+        f"the database is at schema {schema.found or 'none'}, {schema.needed} is needed", hint="basin migrate"
+    )
+
+
+def load(session: Session, flags: Mapping[str, Any]) -> "Loaded":
+    """The settings of a server started here and now, each with its source."""
+    from service import config
+
+    folder = Path.cwd()
+    try:
+        return config.load(flags, session.world.environ, config.toml_path(session.world.environ, folder))
+    except config.ConfigError as wrong:
+        raise BadInput(*wrong.errors) from wrong
+
+
+@contextmanager
+def parts() -> Iterator[None]:
+    """Say what is missing where the server's parts are not installed, and what the server's own errors mean."""
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] not in _PARTS:
+            raise
+        raise CommandError(
+            f"the server's parts are not installed here ({missing.name} is missing)",
+            hint="pip install 'basin[service]'",
+        ) from missing
+    except Exception as error:
+        from service.domain.errors import BasinError, Unavailable
+
+        if not isinstance(error, BasinError):
+            raise
+        kind = Unreachable if isinstance(error, Unavailable) else CommandError
+        raise kind(error.message, hint=error.hint) from error
+
+
+def _serve(settings: Any, ready: Callable[[str], None] | None) -> None:
+    if not settings.loopback_only and not settings.trust_network:
+        raise BadInput(
+            f"{clean(settings.host)} can be reached from other machines, and this server has no accounts: "
+            "everybody who reaches it could change and delete studies",
+            hint="Listen on 127.0.0.1, or add --trust-network if you trust all who can reach it.",
+        )
+    with parts():
+        from service import bootstrap
+
+        bootstrap.serve(settings, ready=ready)

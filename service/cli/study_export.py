@@ -1,0 +1,102 @@
+"""`basin study export`: all trials of a study as a file or to standard output."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, BinaryIO, Literal, get_args
+
+import typer
+
+from service.cli.command import command
+from service.cli.completion import StudyArgument
+from service.cli.errors import BadInput, CommandError, Unreachable
+from service.cli.screen import Screen
+from service.cli.session import Session
+from service.cli.words import clean, size
+
+Format = Literal["csv", "json", "parquet"]
+_TEXT = frozenset({"csv", "json"})
+
+
+@command(
+    "export",
+    "basin study export digits-mlp > trials.csv",
+    "basin study export digits-mlp -o trials.parquet",
+    "basin study export digits-mlp --points --format json -o curves.json",
+    output=False,
+)
+def export(
+    session: Session,
+    study: StudyArgument,
+    format: Annotated[
+        Format | None, typer.Option("--format", "-f", help="By the file's ending, or csv.", show_default=False)
+    ] = None,
+    points: Annotated[bool, typer.Option("--points", metavar="", help="The learning curves, not the trials.")] = False,
+    file: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to; standard output if not given.")
+    ] = None,
+) -> None:
+    """Write all trials of a study, or the points of their curves, as CSV, JSON or Parquet."""
+    kind = format or _by_ending(file)
+    if file is None and kind not in _TEXT and session.screen.terminal:
+        raise BadInput(f"{kind} is not text: it would spoil your terminal", hint=f"Add -o trials.{kind}")
+    with _opened(file) as target:
+        written = _copy(session, study, kind, points, target)
+    session.screen.progress("")
+    if file is not None:
+        session.screen.note(f"Wrote {size(written)} to {clean(str(file))}.")
+
+
+def _copy(session: Session, study: str, kind: str, points: bool, target: BinaryIO) -> int:
+    import httpx2
+
+    written = 0
+    with session.client.export(study, kind, points=points) as response:
+        try:
+            for chunk in response.iter_bytes():
+                target.write(chunk)
+                written += len(chunk)
+                _show(session.screen, written, kind)
+        except httpx2.TransportError as error:
+            session.screen.progress("")
+            raise Unreachable(
+                f"the connection was lost after {size(written)}; the export is not complete", hint="Run it again."
+            ) from error
+    target.flush()
+    return written
+
+
+def _show(screen: Screen, written: int, kind: str) -> None:
+    screen.progress(f"{size(written)} of {kind} ...")
+
+
+def _by_ending(file: Path | None) -> str:
+    ending = file.suffix.removeprefix(".").lower() if file else ""
+    return ending if ending in get_args(Format) else "csv"
+
+
+@contextmanager
+def _opened(file: Path | None) -> Iterator[BinaryIO]:
+    """Standard output, or a file that appears under its name only once it is whole."""
+    if file is None:
+        yield sys.stdout.buffer
+        return
+    try:
+        handle, beside = tempfile.mkstemp(prefix=f".{file.name}.", suffix=".part", dir=file.parent)
+    except OSError as error:
+        raise CommandError(f"{clean(str(file))}: {error.strerror}") from error
+    try:
+        with os.fdopen(handle, "wb") as target:
+            yield target
+        # As any new file would be: mkstemp lets only its owner read.
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(beside).chmod(0o666 & ~mask)
+        Path(beside).replace(file)
+    except OSError as error:
+        raise CommandError(f"{clean(str(file))}: {error.strerror or error}") from error
+    finally:
+        Path(beside).unlink(missing_ok=True)
