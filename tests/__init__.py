@@ -1,0 +1,1 @@
+"""Tests of Basin: unit, conformance, integration, acceptance, browser."""

@@ -1,0 +1,1 @@
+"""Tests of the whole from outside: real processes, real files, clean machines."""

@@ -1,0 +1,202 @@
+"""What every store must do with trials."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta, timezone
+from typing import Any
+
+import pytest
+
+from service.domain.errors import TrialNotFound
+from service.domain.query import TrialQuery
+from service.domain.trial import Trial
+from service.usecases.ports import Transaction
+from tests.conformance.samples import FLOATS, MOMENT, TEXTS, Bench, exact, full_trial, trial
+
+
+class TrialConformance:
+    """The `Trials` port."""
+
+    def test_numbers_count_from_nought_and_seq_goes_on(self, bench: Bench) -> None:
+        study, other = bench.study(), bench.study("other")
+        added = bench.add([trial(study, number=99, seq=99)] * 3)
+        assert [(one.number, one.seq) for one in added] == [(0, 2), (1, 3), (2, 4)]
+        assert [(one.number, one.seq) for one in bench.trials(other, 1)] == [(0, 2)]
+        now = bench.reading.studies.get("digits")
+        assert (now.next_number, now.seq, now.revision) == (3, 4, 1)
+
+    def test_numbers_are_consecutive_however_many_write_at_once(self, bench: Bench) -> None:
+        study = bench.study()
+        added = bench.write_at_once([lambda tx: tx.trials.add(trial(study))] * 64)
+        trials = [one for one in added if isinstance(one, Trial)]
+        assert len(trials) == 64
+        assert sorted(one.number for one in trials) == list(range(64))
+        assert sorted(one.seq for one in trials) == list(range(2, 66))
+        changed = bench.reading.trials.changed(study.id, 0, 100)
+        assert list(changed) == sorted(trials, key=lambda one: one.seq)
+
+    def test_a_trial_comes_back_as_it_went_in(self, bench: Bench) -> None:
+        study = bench.study()
+        given = full_trial(study)
+        added = bench.writing.trials.add(given)
+        assert added == replace(given, number=0, seq=2)
+        assert bench.read(lambda tx: (tx.trials.get(study.id, 0), tx.trials.lock(study.id, 0))) == (added, added)
+        assert exact(added.params) == exact(given.params)
+        assert list(added.params) == list(given.params)
+
+    def test_a_bare_trial_comes_back_bare(self, bench: Bench) -> None:
+        study = bench.study()
+        (added,) = bench.trials(study, 1, params={})
+        got = bench.reading.trials.get(study.id, 0)
+        assert got == added == trial(study, params={}, seq=2)
+        assert (got.values, got.failure, got.started_at, got.finished_at) == (None, None, None, None)
+
+    def test_there_is_no_such_trial(self, bench: Bench) -> None:
+        study, other = bench.study(), bench.study("other")
+        bench.trials(study, 1)
+        for study_id, number in ((study.id, 1), (study.id, -1), (other.id, 0), (10**6, 0)):
+            with pytest.raises(TrialNotFound):
+                bench.reading.trials.get(study_id, number)
+            with pytest.raises(TrialNotFound):
+                bench.writing.trials.lock(study_id, number)
+
+    def test_a_trial_that_is_not_there_is_not_saved(self, bench: Bench) -> None:
+        study = bench.study()
+        with pytest.raises(TrialNotFound):
+            bench.writing.trials.save(trial(study))
+        assert bench.reading.studies.get("digits").seq == 1
+
+    def test_save_writes_everything(self, bench: Bench) -> None:
+        study = bench.study()
+        first, second = bench.trials(study, 2)
+        full = full_trial(study, number=first.number, created_at=MOMENT, seq=99)
+        saved = bench.writing.trials.save(full)
+        assert saved == replace(full, seq=4)
+        assert bench.reading.trials.get(study.id, 0) == saved
+        assert bench.reading.trials.get(study.id, 1) == second
+        # And it takes everything away again.
+        bare = bench.writing.trials.save(first)
+        assert bare == replace(first, seq=5)
+        assert bench.reading.trials.get(study.id, 0) == bare
+
+    def test_numbers_are_kept_to_the_last_bit_of_a_trial(self, bench: Bench) -> None:
+        study = bench.study()
+        given = trial(study, params=FLOATS, values=FLOATS, attrs={"list": list(FLOATS.values()), **FLOATS})
+        bench.writing.trials.add(given)
+        got = bench.reading.trials.get(study.id, 0)
+        assert got.values is not None
+        assert exact(got.params) == exact(FLOATS)
+        assert exact(got.values) == exact(FLOATS)
+        assert exact(got.attrs) == exact(given.attrs)
+
+    def test_any_number_may_be_the_value(self, bench: Bench) -> None:
+        study = bench.study()
+        bench.add([trial(study, values={"loss": value}) for value in FLOATS.values()])
+        found = bench.reading.trials.list(study.id, TrialQuery()).items
+        assert exact([one.values for one in found]) == exact([{"loss": value} for value in FLOATS.values()])
+
+    def test_kinds_of_parameters_are_kept_apart(self, bench: Bench) -> None:
+        study = bench.study()
+        params: dict[str, Any] = {"a": 1, "b": 1.0, "c": True, "d": "1", "e": None, "f": 2**53, "g": "", "h": "true"}
+        bench.trials(study, 1, params=params)
+        assert exact(bench.reading.trials.get(study.id, 0).params) == exact(params)
+
+    def test_any_text_is_kept_in_a_trial(self, bench: Bench) -> None:
+        study = bench.study()
+        given = {"attrs": {text: [text, {text: text}] for text in TEXTS}, "system": {text: text for text in TEXTS}}
+        added = bench.writing.trials.add(trial(study, params={text: text for text in TEXTS}, **given))
+        got = bench.reading.trials.get(study.id, 0)
+        assert got == added
+        assert (got.params, got.attrs, got.system) == ({text: text for text in TEXTS}, given["attrs"], given["system"])
+
+    def test_moments_are_kept_to_the_microsecond_and_told_in_utc(self, bench: Bench) -> None:
+        study = bench.study()
+        moment = MOMENT.astimezone(timezone(timedelta(hours=-9, minutes=-30)))
+        given = {"created_at": moment, "started_at": moment + timedelta(microseconds=1), "finished_at": moment}
+        bench.trials(study, 1, **given)
+        got = bench.reading.trials.get(study.id, 0)
+        for name, wanted in given.items():
+            found = getattr(got, name)
+            assert found == wanted
+            assert found.utcoffset() == timedelta(0)
+
+    def test_who_changes_what_he_gave_or_got_changes_nothing_of_a_trial(self, bench: Bench) -> None:
+        study = bench.study()
+        params, attrs = {"a": 1}, {"deep": {"er": [1]}}
+        given = trial(study, params=params, values={"loss": 1.0}, attrs=attrs, system={"x": [1]})
+        added = bench.writing.trials.add(given)
+        params["a"] = 2
+        attrs["deep"]["er"].append(2)
+        for got in (
+            added,
+            bench.reading.trials.get(study.id, 0),
+            bench.reading.trials.changed(study.id, 0, 1)[0],
+            bench.reading.trials.list(study.id, TrialQuery()).items[0],
+            bench.writing.trials.claim(study.id, 1)[0],
+        ):
+            assert (got.params, got.attrs, got.system) == ({"a": 1}, {"deep": {"er": [1]}}, {"x": [1]})
+            _spoil(got.params)
+            _spoil(got.values)
+            got.attrs["deep"]["er"].append(3)
+            got.system["x"].append(3)
+            _spoil(got.attrs["deep"])
+            _spoil(got.attrs)
+        assert bench.reading.trials.get(study.id, 0) == replace(
+            given, seq=2, params={"a": 1}, attrs={"deep": {"er": [1]}}
+        )
+
+    def test_changes_come_in_the_order_of_their_seq(self, bench: Bench) -> None:
+        study = bench.study()
+        first, second, third = bench.trials(study, 3)
+        bench.trials(bench.study("other"), 2)
+        assert list(bench.reading.trials.changed(study.id, 0, 10)) == [first, second, third]
+        assert list(bench.reading.trials.changed(study.id, 2, 10)) == [second, third]
+        assert list(bench.reading.trials.changed(study.id, 4, 10)) == []
+        first = bench.writing.trials.save(first)
+        assert list(bench.reading.trials.changed(study.id, 2, 10)) == [second, third, first]
+        assert list(bench.reading.trials.changed(study.id, 2, 2)) == [second, third]
+
+    def test_counts(self, bench: Bench) -> None:
+        study, empty, other = bench.study(), bench.study("empty"), bench.study("other")
+        bench.trials(study, 3)
+        bench.trials(study, 2, state="completed")
+        bench.trials(other, 1, state="failed")
+        counts = bench.reading.trials.counts([study.id, empty.id, other.id, 10**6])
+        found = {study_id: {state: n for state, n in of.items() if n} for study_id, of in counts.items()}
+        assert {study_id: of for study_id, of in found.items() if of} == {
+            study.id: {"queued": 3, "completed": 2},
+            other.id: {"failed": 1},
+        }
+        assert not bench.reading.trials.counts([])
+
+    def test_claims_take_the_queued_with_the_lowest_numbers(self, bench: Bench) -> None:
+        study = bench.study()
+        bench.trials(study, 1, state="completed")
+        queued = bench.trials(study, 3)
+        bench.trials(study, 1, state="paused")
+        bench.trials(bench.study("other"), 1)
+        # What was saved last is not what is claimed last.
+        queued[0] = bench.writing.trials.save(queued[0])
+        assert list(bench.writing.trials.claim(study.id, 2)) == queued[:2]
+        assert list(bench.writing.trials.claim(study.id, 9)) == queued
+        assert list(bench.writing.trials.claim(study.id, 0)) == []
+
+    def test_no_trial_is_claimed_twice(self, bench: Bench) -> None:
+        study = bench.study()
+        bench.trials(study, 70)
+
+        def claim(tx: Transaction) -> Sequence[int]:
+            claimed = tx.trials.claim(study.id, 3)
+            return [tx.trials.save(one.moved("running", tx.now)).number for one in claimed]
+
+        answers = bench.write_at_once([claim] * 32)
+        numbers = [number for answer in answers if not isinstance(answer, BaseException) for number in answer]
+        assert sorted(numbers) == list(range(70))
+        assert bench.writing.trials.claim(study.id, 1) in ([], ())
+
+
+def _spoil(mapping: Any) -> None:
+    """Change a mapping, if it lets itself be changed."""
+    with contextlib.suppress(TypeError, AttributeError):
+        mapping.clear()

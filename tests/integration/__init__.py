@@ -1,0 +1,1 @@
+"""Tests that join parts: real databases, deployment files."""

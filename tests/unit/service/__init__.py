@@ -1,0 +1,1 @@
+"""Tests of the modules of `service`, mirroring its folders."""

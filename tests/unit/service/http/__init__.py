@@ -1,0 +1,1 @@
+"""The HTTP edge in process: no sockets, the store in memory."""
