@@ -114,7 +114,6 @@ def schema(session: Session) -> None:
     """Print the JSON Schema of a study, for editors that complete and check YAML."""
     import json
 
-    from service.wire.study import StudyDefinition
+    from service.wire.study import study_schema
 
-    document = {"$schema": "https://json-schema.org/draft/2020-12/schema", **StudyDefinition.model_json_schema()}
-    session.screen.raw(json.dumps(document, indent=2))
+    session.screen.raw(json.dumps(study_schema(), indent=2))

@@ -6,6 +6,7 @@ that an older client goes on working when answers grow.
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -14,11 +15,17 @@ from pydantic_core import PydanticCustomError, to_json
 MAX_NAME = 200
 MAX_NOTE = 10_000
 MAX_ATTRS_BYTES = 16_384
+MAX_SETTINGS_BYTES = 65_536
 MAX_NESTING = 8
 MAX_POINTS = 1_000
+MAX_SHOWN = 80
+MAX_LISTED = 20
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
-_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Signs that turn the direction of writing, and signs that nobody sees: two names must not look alike.
+_UNSEEN = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200b\u200e\u200f\u061c\u2060\ufeff\u00ad")
+_LARGEST_INT = 2**63
+_A_DURATION = "must be seconds or a duration such as '90s', '20m', '2h30m', '1d'"
 _TAG = r"^[\w.\-/=@+]{1,64}$"
 _IDENTIFIER = r"^[^\W\d][\w.\-/]{0,99}$"
 
@@ -42,6 +49,8 @@ def refuse(code: str, text: str, **context: Any) -> PydanticCustomError:
 
 def _name(value: str) -> str:
     name = unicodedata.normalize("NFC", value)
+    if len(name) > MAX_NAME:
+        raise refuse("string_too_long", "must have at most {max_length} characters", max_length=MAX_NAME)
     if name != name.strip():
         raise refuse("name_space", "must not begin or end with white space")
     if name in {".", ".."}:
@@ -49,36 +58,92 @@ def _name(value: str) -> str:
     for sign in name:
         if sign in "/\\:?#%":
             raise refuse("name_sign", "must not hold '{sign}' (names are part of addresses)", sign=sign)
-        if unicodedata.category(sign) in {"Cc", "Cs", "Zl", "Zp"} or sign in _BIDI:
+        if unicodedata.category(sign) in {"Cc", "Cs", "Zl", "Zp"} or sign in _UNSEEN:
             raise refuse("name_control", "must not hold the control character {sign}", sign=f"U+{ord(sign):04X}")
     return name
 
 
+def _note(value: str) -> str:
+    for sign in value:
+        # Written to a terminal, some of them would do more than be read.
+        if unicodedata.category(sign) == "Cc" and sign not in "\n\r\t":
+            raise refuse("note_control", "must not hold the control character {sign}", sign=f"U+{ord(sign):04X}")
+    return value
+
+
 def _seconds(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise refuse("duration", _A_DURATION)
     if not isinstance(value, str):
         return value
     match = _DURATION.fullmatch(value.strip().lower())
     if match is None or not any(match.groups()):
-        raise refuse("duration", "must be seconds or a duration such as '90s', '20m', '2h30m', '1d'")
+        raise refuse("duration", _A_DURATION)
     return sum(float(part) * unit for part, unit in zip(match.groups(), (86_400, 3_600, 60, 1), strict=True) if part)
 
 
-def _nesting(value: Any, depth: int = 0) -> None:
+def _text(value: str) -> str:
+    if "\0" in value or not _encodes(value):
+        raise refuse("text", "must be text without the character NUL and without halves of characters")
+    return value
+
+
+def _encodes(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _whole(value: int) -> int:
+    if not -_LARGEST_INT <= value <= _LARGEST_INT:
+        raise refuse("int_large", "must be a whole number of at most 64 bits")
+    return value
+
+
+def _json(value: Any, depth: int = 0) -> None:
     if depth > MAX_NESTING:
         raise refuse("nesting", "must not be nested deeper than {limit} levels", limit=MAX_NESTING)
-    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for child in children:
-        _nesting(child, depth + 1)
+    match value:
+        case None | float():
+            pass
+        case str():
+            _text(value)
+        case int():
+            _whole(value)
+        case list():
+            for child in value:
+                _json(child, depth + 1)
+        case dict():
+            for key, child in value.items():
+                _json(key if isinstance(key, str) else object(), depth)
+                _json(child, depth + 1)
+        case _:
+            raise refuse("not_json", "must be JSON: text, numbers, true, false, null, lists and mappings of text")
 
 
-def _small_json(value: dict[str, Any]) -> dict[str, Any]:
-    _nesting(value)
-    size = len(to_json(value, inf_nan_mode="strings"))
-    if size > MAX_ATTRS_BYTES:
-        raise refuse(
-            "too_large", "must not be over {limit} bytes as JSON (is {size})", limit=MAX_ATTRS_BYTES, size=size
-        )
-    return value
+def _small_json(limit: int) -> AfterValidator:
+    def check(value: dict[str, Any]) -> dict[str, Any]:
+        _json(value)
+        size = len(to_json(value, inf_nan_mode="strings"))
+        if size > limit:
+            raise refuse("too_large", "must not be over {limit} bytes as JSON (is {size})", limit=limit, size=size)
+        return value
+
+    return AfterValidator(check)
+
+
+def shown(value: object) -> str:
+    """A value as it stands in a message, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+
+
+def listed(values: Sequence[object]) -> str:
+    """Values as they stand in a message, the first of them where they are many."""
+    first = ", ".join(map(shown, values[:MAX_LISTED]))
+    return first if len(values) <= MAX_LISTED else f"{first} and {len(values) - MAX_LISTED} more"
 
 
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(_name)]
@@ -89,7 +154,7 @@ Identifier = Annotated[str, Field(pattern=_IDENTIFIER)]
 
 Tag = Annotated[str, Field(pattern=_TAG)]
 Tags = Annotated[tuple[Tag, ...], Field(max_length=50)]
-Note = Annotated[str, Field(max_length=MAX_NOTE)]
+Note = Annotated[str, Field(max_length=MAX_NOTE), AfterValidator(_note)]
 
 
 def _printable(value: str) -> str:
@@ -119,20 +184,10 @@ Seconds = Annotated[
 """A length of time: a number of seconds, or text such as `2h30m`."""
 
 
-def _encodes(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _scalar(value: Any) -> Any:
     if value is not None and not isinstance(value, bool | int | float | str):
         raise refuse("scalar", "must be text, a number, true, false or null")
-    if isinstance(value, str) and ("\0" in value or not _encodes(value)):
-        raise refuse("scalar_text", "must be text without the character NUL and without halves of characters")
-    return value
+    return _text(value) if isinstance(value, str) else _whole(value) if isinstance(value, int) else value
 
 
 Scalar = Annotated[bool | int | float | str | None, BeforeValidator(_scalar)]
@@ -150,5 +205,9 @@ Metrics = Annotated[dict[Identifier, Number], Field(max_length=64)]
 Params = Annotated[dict[str, Scalar], Field(max_length=500)]
 """Values by the name of their parameter."""
 
-Attrs = Annotated[dict[Annotated[str, Field(min_length=1, max_length=100)], Any], AfterValidator(_small_json)]
+Key = Annotated[str, Field(min_length=1, max_length=100)]
+Attrs = Annotated[dict[Key, Any], _small_json(MAX_ATTRS_BYTES)]
 """Free JSON that users attach: 16 KiB and eight levels at most."""
+
+FixedSettings = Annotated[dict[Key, Any], Field(max_length=200), _small_json(MAX_SETTINGS_BYTES)]
+"""What a trainer is told besides its parameters: 64 KiB and eight levels at most."""

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from service.wire.message import Identifier, Request, Seconds, refuse
+from service.wire.message import FixedSettings, Identifier, Request, Seconds, refuse
 
 Direction = Literal["minimize", "maximize"]
 Reading = Literal["last", "best", "mean_last"]
@@ -56,4 +56,4 @@ class Trainer(Request):
     """Which trainer the workers run, and settings that are the same in every trial."""
 
     name: Identifier = Field(examples=["digits-cnn"])
-    settings: dict[str, object] = Field(default_factory=dict, max_length=200)
+    settings: FixedSettings = Field(default_factory=dict)

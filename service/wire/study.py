@@ -1,7 +1,7 @@
 """A study: its definition, which is also the file `study.yaml`, and what the server tells of it."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue, model_validator
 from pydantic_core import InitErrorDetails, ValidationError
@@ -13,6 +13,7 @@ from service.wire.sampler import AnySampler, AutoSampler
 from service.wire.scheduler import AnyScheduler, AutoScheduler
 from service.wire.space import Space
 
+JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 StudyState = Literal["active", "paused", "stopping", "stopped", "completed"]
 CheckedSpace = Annotated[Space, AfterValidator(relations.check)]
 DEFINITION_EXAMPLE: dict[str, JsonValue] = {
@@ -62,6 +63,12 @@ class StudyDefinition(Request):
         if errors:
             raise ValidationError.from_exception_data("StudyDefinition", errors)
         return self
+
+
+def study_schema(address: str | None = None) -> dict[str, Any]:
+    """The JSON Schema of the study file; with the address at which it is served, if it is."""
+    head = {"$schema": JSON_SCHEMA_DIALECT} | ({"$id": address} if address else {})
+    return {**head, **StudyDefinition.model_json_schema()}
 
 
 class StudyPatch(Request):

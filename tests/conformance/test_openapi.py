@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from service.http.app import bare
 from service.http.document import operations, text
 from service.http.errors import PROBLEM_JSON
-from service.http.openapi import COMMAND, FILE
+from service.http.openapi import COMMAND, FILE, SCHEMA_FILE, schema_text
 from tests.wire import breaks
 
 ROOT = Path(__file__).parents[2]
@@ -34,12 +34,21 @@ def test_the_file_is_what_the_server_does() -> None:
     assert kept == made(), f"{FILE} is not up to date: run `{COMMAND}` and look at what has changed"
 
 
+def test_the_published_study_schema_is_what_the_server_checks() -> None:
+    kept = (ROOT / SCHEMA_FILE).read_text(encoding="utf-8")
+    assert kept == schema_text(), f"{SCHEMA_FILE} is not up to date: run `{COMMAND}`"
+
+
 def test_old_clients_still_work() -> None:
-    """Against the file as it was committed: a change that breaks clients belongs into another version of the API."""
-    git = subprocess.run(["git", "show", f"HEAD:{FILE}"], capture_output=True, text=True, check=False, cwd=ROOT)
-    if git.returncode:
-        pytest.skip("there is no committed contract to compare with")
-    assert list(breaks(json.loads(git.stdout), NOW)) == []
+    """Against the file in every commit that there was: a change that breaks clients belongs into another version."""
+    commits = _git("log", "--format=%H", "--", FILE).split()
+    assert commits, "the contract has never been committed"
+    old = {_git("show", f"{commit}:{FILE}") for commit in commits}
+    assert [broken for document in old for broken in breaks(json.loads(document), NOW)] == []
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True, cwd=ROOT).stdout
 
 
 def test_operation_ids_are_distinct() -> None:

@@ -47,7 +47,9 @@ def test_every_answer_is_one_that_is_documented(filled: Any) -> None:
     for found in filled.exclude(path="/v1/events").get_all_operations():
 
         @given(case=found.ok().as_strategy())
-        @settings(max_examples=200, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+        @settings(
+            max_examples=20, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+        )
         def hold(case: Any) -> None:
             case.call_and_validate(excluded_checks=UNTOLD)
 

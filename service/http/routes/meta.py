@@ -13,10 +13,10 @@ from service.http.answers import answer
 from service.http.documented import documented
 from service.http.route import WireRoute
 from service.http.services import served
+from service.wire import study
 from service.wire.server import PROTOCOL, Health, Version
-from service.wire.study import StudyDefinition
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
 router = APIRouter(tags=["server"], route_class=WireRoute)
 
 
@@ -63,12 +63,10 @@ async def version(request: Request) -> Response:
     **documented(
         "get_study_schema",
         "The JSON Schema of a study's definition",
-        streams={"application/schema+json": {"$schema": DIALECT, "title": "StudyDefinition"}},
+        streams={"application/schema+json": {"$schema": study.JSON_SCHEMA_DIALECT, "title": "StudyDefinition"}},
         says="For editors that check `study.yaml` while it is written.",
     ),
 )
 async def study_schema(request: Request) -> Response:
     """Put `# yaml-language-server: $schema=` and this address at the head of `study.yaml`."""
-    schema = StudyDefinition.model_json_schema()
-    head = {"$schema": DIALECT, "$id": str(request.url.replace(query=""))}
-    return JSONResponse({**head, **schema}, media_type="application/schema+json")
+    return JSONResponse(study.study_schema(str(request.url.replace(query=""))), media_type="application/schema+json")
