@@ -1,16 +1,22 @@
 """A study as the server keeps it."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from service.domain.errors import RevisionMismatch
 from service.domain.states import move_study
+from service.domain.trial import nothing
 from service.wire.study import StudyDefinition, StudyPatch, StudyState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """A definition, and how far it has come. `revision` grows with edits, `seq` with anything that changes in it."""
+    """A definition, and how far it has come. `revision` grows with edits, `seq` with anything that changes in it.
+
+    `system` is the samplers' own memory and never comes from outside.
+    """
 
     id: int
     definition: StudyDefinition
@@ -19,6 +25,7 @@ class Study:
     revision: int = 1
     seq: int = 0
     next_number: int = 0
+    system: Mapping[str, Any] = field(default_factory=nothing)
     created_at: datetime
     updated_at: datetime
 

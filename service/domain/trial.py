@@ -22,7 +22,8 @@ class Trial:
     """One point of the space and what became of it. Addressed by its study's id and its number.
 
     `token` is the fence: it grows with each grant, so a writer that holds an older one is known to be late.
-    `attrs` are the user's. `system` is the samplers' own memory and never comes from outside.
+    `attrs` are the user's. `system` is the samplers' own memory and never comes from outside. `suggestion` says what a
+    sampled trial's parameters come from: the sampler, its seed, and the study's seq that it knew.
     """
 
     study_id: int
@@ -33,6 +34,7 @@ class Trial:
     values: Mapping[str, float] | None = None
     attrs: Mapping[str, Any] = field(default_factory=nothing)
     system: Mapping[str, Any] = field(default_factory=nothing)
+    suggestion: Mapping[str, Any] | None = None
     token: int = 0
     attempts: int = 0
     failure: Failure | None = None

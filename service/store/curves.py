@@ -1,6 +1,6 @@
 """The learning curves and checkpoints in the database."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, tuple_, update
@@ -11,6 +11,7 @@ from service.store.bulk import insert_many
 
 _points = tables.reports
 _checkpoints = tables.checkpoints
+_TRIALS_AT_ONCE = 500
 
 
 class SqlPoints:
@@ -36,6 +37,24 @@ class SqlPoints:
             .limit(count)
         )
         return [_point(row) for row in self._connection.execute(wanted)]
+
+    def curves(self, study_id: int, numbers: Sequence[int], metric: str) -> Mapping[int, Sequence[tuple[int, float]]]:
+        """Read (step, value) of a metric for each of these trials, in the order of steps, without superseded points."""
+        found: dict[int, list[tuple[int, float]]] = {}
+        for place in range(0, len(numbers), _TRIALS_AT_ONCE):
+            wanted = (
+                select(_points.c.number, _points.c.step, _points.c.metrics)
+                .where(
+                    _points.c.study_id == study_id,
+                    _points.c.number.in_(numbers[place : place + _TRIALS_AT_ONCE]),
+                    _points.c.superseded.is_(False),
+                )
+                .order_by(_points.c.number, _points.c.step, _points.c.attempt)
+            )
+            for number, step, metrics in self._connection.execute(wanted):
+                if metric in metrics:
+                    found.setdefault(number, []).append((step, metrics[metric]))
+        return found
 
     def supersede(self, study_id: int, number: int, after_step: int) -> None:
         """Mark the points of all attempts so far beyond a step as superseded."""

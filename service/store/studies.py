@@ -16,7 +16,7 @@ from service.wire.study import StudyDefinition
 
 _rows = tables.studies
 _SEEN = _rows.c.deleted_at.is_(None)
-_LEFT_BEHIND = (tables.reports, tables.checkpoints, tables.attempts, tables.trials)
+_LEFT_BEHIND = (tables.reports, tables.decisions, tables.checkpoints, tables.attempts, tables.trials)
 
 
 class SqlStudies:
@@ -37,6 +37,7 @@ class SqlStudies:
             "revision": 1,
             "seq": 1,
             "next_number": 0,
+            "system": {},
             "created_at": now,
             "updated_at": now,
         }
@@ -58,7 +59,7 @@ class SqlStudies:
         return self._one(name, lock=True)
 
     def save(self, study: Study) -> Study:
-        """Write definition, state, archived and revision; answers it with its new seq and updated_at."""
+        """Write definition, state, archived, revision and system; answers it with its new seq and updated_at."""
         changed = self._connection.execute(
             update(_rows).where(_rows.c.id == study.id, _SEEN).values(seq=_rows.c.seq + 1).returning(*_rows.c),
             {
@@ -66,6 +67,7 @@ class SqlStudies:
                 "archived": study.archived,
                 "definition": study.definition.model_dump_json(),
                 "revision": study.revision,
+                "system": study.system,
                 "updated_at": self._clock.now,
             },
         ).one_or_none()
@@ -123,6 +125,7 @@ class SqlStudies:
             removed += self._purge_from(table, study_id, rows - removed)
             if removed >= rows:
                 return removed
+        self._connection.execute(delete(tables.suggesters).where(tables.suggesters.c.study_id == study_id))
         self._connection.execute(delete(_rows).where(_rows.c.id == study_id))
         return removed + 1
 
@@ -175,6 +178,7 @@ def _study(row: Row[Any]) -> Study:
         revision=row.revision,
         seq=row.seq,
         next_number=row.next_number,
+        system=row.system,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

@@ -39,6 +39,7 @@ studies = Table(
     Column("revision", Integer, nullable=False),
     Column("seq", Id, nullable=False),
     Column("next_number", Id, nullable=False),
+    Column("system", Json, nullable=False, server_default="{}"),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     # A deleted study keeps its rows until they are purged, but not its name.
@@ -67,6 +68,7 @@ trials = Table(
     Column("value", Float(53)),
     Column("attrs", Json, nullable=False),
     Column("system", Json, nullable=False),
+    Column("suggestion", Json),
     Column("token", Id, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("failure", Json),
@@ -123,6 +125,29 @@ reports = Table(
     Column("cost", Float(53)),
     Column("superseded", Boolean, nullable=False),
     sqlite_with_rowid=False,
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("study_id", Id, primary_key=True, autoincrement=False),
+    Column("number", Id, primary_key=True, autoincrement=False),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("step", Id, primary_key=True, autoincrement=False),
+    Column("act", String(16), nullable=False),
+    Column("reason", Text),
+    Column("basis", Json, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    ForeignKeyConstraint(["study_id", "number"], [trials.c.study_id, trials.c.number]),
+)
+
+suggesters = Table(
+    "suggesters",
+    metadata,
+    # Who makes the suggestions of a study: one process at a time, until its lease runs out.
+    Column("study_id", Id, ForeignKey(studies.c.id), primary_key=True, autoincrement=False),
+    Column("owner", String(64), nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
 )
 
 checkpoints = Table(

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from service.store.attempts import SqlAttempts
 from service.store.clock import Clock
 from service.store.curves import SqlCheckpoints, SqlPoints
+from service.store.deciding import SqlDecisions, SqlSuggesters
 from service.store.outbox import SqlEvents, SqlRequests
 from service.store.studies import SqlStudies
 from service.store.trials import SqlTrials
@@ -24,6 +25,8 @@ class SqlTransaction:
         self.trials = SqlTrials(connection, self.studies)
         self.attempts = SqlAttempts(connection, self._clock)
         self.points = SqlPoints(connection)
+        self.decisions = SqlDecisions(connection)
+        self.suggesters = SqlSuggesters(connection, self._clock)
         self.checkpoints = SqlCheckpoints(connection)
         self.events = SqlEvents(connection)
         self.requests = SqlRequests(connection, self._clock)

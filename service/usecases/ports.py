@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
+from service.domain.decision import Decision
 from service.domain.event import Event
 from service.domain.query import Page, StudyQuery, TrialQuery
 from service.domain.study import Study
@@ -35,7 +36,7 @@ class Studies(Protocol):
         """Read a study and keep others from changing it until the commit; StudyNotFound."""
 
     def save(self, study: Study) -> Study:
-        """Write definition, state, archived and revision; answers it with its new seq and updated_at."""
+        """Write definition, state, archived, revision and system; answers it with its new seq and updated_at."""
 
     def list(self, query: StudyQuery) -> Page[Study]:
         """Read a page of studies, newest first."""
@@ -106,8 +107,31 @@ class Points(Protocol):
     def list(self, study_id: int, number: int, after: tuple[int, int], count: int) -> Sequence[Point]:
         """Read up to `count` points of a trial behind the place (attempt, seq), in that order."""
 
+    def curves(self, study_id: int, numbers: Sequence[int], metric: str) -> Mapping[int, Sequence[tuple[int, float]]]:
+        """Read (step, value) of a metric for each of these trials, in the order of steps, without superseded points."""
+
     def supersede(self, study_id: int, number: int, after_step: int) -> None:
         """Mark the points of all attempts so far beyond a step as superseded."""
+
+
+class Decisions(Protocol):
+    """What schedulers have decided."""
+
+    def append(self, decision: Decision) -> None:
+        """Add a decision; one of the same attempt and step is kept as it was first."""
+
+    def list(self, study_id: int, number: int) -> Sequence[Decision]:
+        """Read the decisions on a trial, in the order of attempts and steps."""
+
+
+class Suggesters(Protocol):
+    """Which process makes the suggestions of a study."""
+
+    def take(self, study_id: int, owner: str, seconds: float) -> bool:
+        """Be the one for so long, by the database's clock; False while another one is."""
+
+    def release(self, study_id: int, owner: str) -> None:
+        """Let go, if it is ours."""
 
 
 class Checkpoints(Protocol):
@@ -162,6 +186,10 @@ class Transaction(Protocol):
     def attempts(self) -> Attempts: ...
     @property
     def points(self) -> Points: ...
+    @property
+    def decisions(self) -> Decisions: ...
+    @property
+    def suggesters(self) -> Suggesters: ...
     @property
     def checkpoints(self) -> Checkpoints: ...
     @property

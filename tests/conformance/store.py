@@ -10,6 +10,7 @@ from service.domain.trial import Trial
 from service.usecases.ports import Store
 from tests.conformance.samples import Bench
 from tests.conformance.store_attempts import AttemptConformance, CheckpointConformance, PointConformance
+from tests.conformance.store_engine import EngineConformance
 from tests.conformance.store_queries import QueryConformance
 from tests.conformance.store_records import EventConformance, RequestConformance
 from tests.conformance.store_studies import StudyConformance
@@ -24,6 +25,7 @@ class StoreConformance(
     AttemptConformance,
     PointConformance,
     CheckpointConformance,
+    EngineConformance,
     EventConformance,
     RequestConformance,
     WriteConformance,

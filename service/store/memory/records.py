@@ -2,12 +2,22 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from service.domain.decision import Decision
 from service.domain.event import Event
 from service.domain.trial import Attempt, AttemptKey, Checkpoint, Point
-from service.store.memory.tables import Answered, Tables, own_attempt, own_checkpoint, own_event, own_point, plain
+from service.store.memory.tables import (
+    Answered,
+    Tables,
+    own_attempt,
+    own_checkpoint,
+    own_decision,
+    own_event,
+    own_point,
+    plain,
+)
 
 
 class MemoryAttempts:
@@ -78,11 +88,63 @@ class MemoryPoints:
         rows = self._table.of((study_id, number))
         return tuple(own_point(rows[place]) for place in sorted(place for place in rows if place > after)[:count])
 
+    def curves(self, study_id: int, numbers: Sequence[int], metric: str) -> Mapping[int, Sequence[tuple[int, float]]]:
+        """Read (step, value) of a metric for each of these trials, in the order of steps, without superseded points."""
+        found = {}
+        for number in numbers:
+            points = sorted(
+                self._table.of((study_id, number)).values(), key=lambda point: (point.step, point.key.attempt)
+            )
+            live = [point for point in points if not point.superseded and metric in point.metrics]
+            if live:
+                found[number] = [(point.step, point.metrics[metric]) for point in live]
+        return found
+
     def supersede(self, study_id: int, number: int, after_step: int) -> None:
         """Mark the points of all attempts so far beyond a step as superseded."""
         for place, point in tuple(self._table.of((study_id, number)).items()):
             if point.step > after_step:
                 self._table.put((study_id, number), place, replace(point, superseded=True))
+
+
+class MemoryDecisions:
+    """What schedulers have decided."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._table = tables.decisions
+
+    def append(self, decision: Decision) -> None:
+        """Add a decision; one of the same attempt and step is kept as it was first."""
+        key = decision.key
+        trial, place = (key.study_id, key.number), (key.attempt, decision.step)
+        if self._table.get(trial, place) is None:
+            self._table.put(trial, place, own_decision(decision))
+
+    def list(self, study_id: int, number: int) -> Sequence[Decision]:
+        """Read the decisions on a trial, in the order of attempts and steps."""
+        return tuple(decision for _, decision in sorted(self._table.of((study_id, number)).items()))
+
+
+class MemorySuggesters:
+    """Which process makes the suggestions of a study."""
+
+    def __init__(self, tables: Tables, now: datetime) -> None:
+        self._table = tables.suggesters
+        self._now = now
+
+    def take(self, study_id: int, owner: str, seconds: float) -> bool:
+        """Be the one for so long; False while another one is."""
+        held = self._table.get(None, study_id)
+        if held is not None and held[0] != owner and held[1] > self._now:
+            return False
+        self._table.put(None, study_id, (owner, self._now + timedelta(seconds=seconds)))
+        return True
+
+    def release(self, study_id: int, owner: str) -> None:
+        """Let go, if it is ours."""
+        held = self._table.get(None, study_id)
+        if held is not None and held[0] == owner:
+            self._table.drop(None, study_id)
 
 
 class MemoryCheckpoints:

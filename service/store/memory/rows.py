@@ -47,7 +47,7 @@ class MemoryStudies:
         return self.get(name)
 
     def save(self, study: Study) -> Study:
-        """Write definition, state, archived and revision; answers it with its new seq and updated_at."""
+        """Write definition, state, archived, revision and system; answers it with its new seq and updated_at."""
         before = touched(self._tables, study.id)
         saved = replace(
             before,
@@ -55,6 +55,7 @@ class MemoryStudies:
             state=study.state,
             archived=study.archived,
             revision=study.revision,
+            system=study.system,
             updated_at=self._now,
         )
         self._tables.studies.put(None, study.id, own_study(saved))
@@ -87,7 +88,12 @@ class MemoryStudies:
     def _purge_trials(self, study_id: int, rows: int) -> int:
         removed = 0
         for number in tuple(self._tables.trials.of(study_id)):
-            for table in (self._tables.points, self._tables.checkpoints, self._tables.attempts):
+            for table in (
+                self._tables.points,
+                self._tables.decisions,
+                self._tables.checkpoints,
+                self._tables.attempts,
+            ):
                 for key in tuple(islice(table.of((study_id, number)), rows - removed)):
                     table.drop((study_id, number), key)  # type: ignore[arg-type]  # each key is of its own table
                     removed += 1

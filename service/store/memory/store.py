@@ -13,9 +13,11 @@ from service.domain.errors import StoreUnavailable
 from service.store.memory.records import (
     MemoryAttempts,
     MemoryCheckpoints,
+    MemoryDecisions,
     MemoryEvents,
     MemoryPoints,
     MemoryRequests,
+    MemorySuggesters,
 )
 from service.store.memory.rows import MemoryStudies, MemoryTrials
 from service.store.memory.tables import Tables
@@ -41,6 +43,8 @@ class MemoryTransaction:
         self.trials = MemoryTrials(tables)
         self.attempts = MemoryAttempts(tables, now)
         self.points = MemoryPoints(tables)
+        self.decisions = MemoryDecisions(tables)
+        self.suggesters = MemorySuggesters(tables, now)
         self.checkpoints = MemoryCheckpoints(tables)
         self.events = MemoryEvents(tables)
         self.requests = MemoryRequests(tables, now)

@@ -7,6 +7,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
+from service.domain.decision import Decision
 from service.domain.event import Event
 from service.domain.study import Study
 from service.domain.trial import Attempt, Checkpoint, Point, Trial
@@ -78,6 +79,8 @@ class Tables:
         self.attempts: Table[TrialId, int, Attempt] = Table(self.undo)
         self.points: Table[TrialId, tuple[int, int], Point] = Table(self.undo)
         self.checkpoints: Table[TrialId, tuple[int, int], Checkpoint] = Table(self.undo)
+        self.decisions: Table[TrialId, tuple[int, int], Decision] = Table(self.undo)
+        self.suggesters: Table[None, int, tuple[str, datetime]] = Table(self.undo)
         self.events: Table[None, int, Event] = Table(self.undo)
         self.requests: Table[None, tuple[str, str], Answered] = Table(self.undo)
         self.last_study = 0
@@ -119,7 +122,7 @@ def sure_utc(moment: datetime) -> datetime:
 
 def own_study(study: Study) -> Study:
     """A study that shares nothing that can be changed."""
-    return replace(study, definition=study.definition.model_copy(deep=True))
+    return replace(study, definition=study.definition.model_copy(deep=True), system=own(study.system))
 
 
 def own_trial(trial: Trial) -> Trial:
@@ -130,6 +133,7 @@ def own_trial(trial: Trial) -> Trial:
         values=None if trial.values is None else own(trial.values),
         attrs=own(trial.attrs),
         system=own(trial.system),
+        suggestion=None if trial.suggestion is None else own(trial.suggestion),
         created_at=sure_utc(trial.created_at),
         started_at=utc(trial.started_at),
         finished_at=utc(trial.finished_at),
@@ -151,6 +155,11 @@ def own_attempt(attempt: Attempt) -> Attempt:
 def own_point(point: Point) -> Point:
     """A point that shares nothing that can be changed."""
     return replace(point, metrics=own(point.metrics))
+
+
+def own_decision(decision: Decision) -> Decision:
+    """A decision that shares nothing that can be changed."""
+    return replace(decision, basis=own(decision.basis), at=sure_utc(decision.at))
 
 
 def own_checkpoint(checkpoint: Checkpoint) -> Checkpoint:

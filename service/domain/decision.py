@@ -1,0 +1,22 @@
+"""What was decided of a running trial, and what it was based on at that moment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from service.domain.trial import AttemptKey, nothing
+
+Act = Literal["continue", "pause", "stop"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One decision of a scheduler at one step. `basis` holds rung, value, cut, rank and n, as far as there are any."""
+
+    key: AttemptKey
+    step: int
+    act: Act
+    reason: str | None = None
+    basis: Mapping[str, Any] = field(default_factory=nothing)
+    at: datetime

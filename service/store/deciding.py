@@ -1,0 +1,80 @@
+"""What schedulers have decided, and which process makes suggestions, in the database."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from service.domain.decision import Decision
+from service.domain.trial import AttemptKey
+from service.store import tables
+from service.store.clock import Clock
+
+_decisions = tables.decisions
+_suggesters = tables.suggesters
+
+
+class SqlDecisions:
+    """The `Decisions` port over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def append(self, decision: Decision) -> None:
+        """Add a decision; one of the same attempt and step is kept as it was first."""
+        key = decision.key
+        place = {"study_id": key.study_id, "number": key.number, "attempt": key.attempt, "step": decision.step}
+        there = select(_decisions.c.step).where(*[_decisions.c[name] == value for name, value in place.items()])
+        if self._connection.execute(there).first() is None:
+            told = {"act": decision.act, "reason": decision.reason, "basis": decision.basis, "at": decision.at}
+            self._connection.execute(insert(_decisions), {**place, **told})
+
+    def list(self, study_id: int, number: int) -> Sequence[Decision]:
+        """Read the decisions on a trial, in the order of attempts and steps."""
+        wanted = (
+            select(_decisions)
+            .where(_decisions.c.study_id == study_id, _decisions.c.number == number)
+            .order_by(_decisions.c.attempt, _decisions.c.step)
+        )
+        return [
+            Decision(
+                key=AttemptKey(row.study_id, row.number, row.attempt),
+                step=row.step,
+                act=row.act,
+                reason=row.reason,
+                basis=row.basis,
+                at=row.at,
+            )
+            for row in self._connection.execute(wanted)
+        ]
+
+
+class SqlSuggesters:
+    """The `Suggesters` port over one connection."""
+
+    def __init__(self, connection: Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+
+    def take(self, study_id: int, owner: str, seconds: float) -> bool:
+        """Be the one for so long, by the database's clock; False while another one is."""
+        mine = {"owner": owner, "expires_at": self._clock.now + timedelta(seconds=seconds)}
+        row = _suggesters.c.study_id == study_id
+        free = or_(_suggesters.c.owner == owner, _suggesters.c.expires_at <= self._clock.now)
+        if self._connection.execute(update(_suggesters).where(row, free), mine).rowcount:
+            return True
+        if self._connection.execute(select(_suggesters.c.owner).where(row)).first() is not None:
+            return False
+        try:
+            with self._connection.begin_nested():
+                self._connection.execute(insert(_suggesters), {"study_id": study_id, **mine})
+        except IntegrityError:
+            # Another replica was faster between the look and the insert.
+            return False
+        return True
+
+    def release(self, study_id: int, owner: str) -> None:
+        """Let go, if it is ours."""
+        ours = delete(_suggesters).where(_suggesters.c.study_id == study_id, _suggesters.c.owner == owner)
+        self._connection.execute(ours)

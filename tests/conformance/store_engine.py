@@ -1,0 +1,95 @@
+"""What every store must do with what the search engine keeps: curves, decisions, its memory, who suggests."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from service.domain.decision import Act, Decision
+from service.domain.query import TrialQuery
+from service.domain.trial import Trial
+from service.usecases.ports import Transaction
+from tests.conformance.samples import FLOATS, MOMENT, Bench, exact, key, point, trial
+
+
+def decision(owner: Trial, step: int, act: Act = "continue", attempt: int = 1, **fields: Any) -> Decision:
+    filled: dict[str, Any] = {"reason": "so it is", "at": MOMENT, **fields}
+    return Decision(key=key(owner, attempt), step=step, act=act, **filled)
+
+
+_ALL = TrialQuery()
+
+
+class EngineConformance:
+    """The `Decisions` and `Suggesters` ports, curves of many trials, and the `system` values."""
+
+    def test_decisions_are_kept_as_they_were_first(self, bench: Bench, owner: Trial) -> None:
+        given = [
+            decision(owner, 9, "stop", basis={"rung": 2, "cut": 0.5}),
+            decision(owner, 3, basis={"rung": 1}),
+            decision(owner, 1, attempt=2),
+        ]
+        for one in given:
+            bench.writing.decisions.append(one)
+        bench.writing.decisions.append(replace(given[0], act="pause", reason="another"))
+        found = bench.reading.decisions.list(owner.study_id, owner.number)
+        assert list(found) == [given[1], given[0], given[2]]
+        assert list(bench.reading.decisions.list(owner.study_id, 0)) == []
+
+    def test_the_basis_of_a_decision_keeps_every_float(self, bench: Bench, owner: Trial) -> None:
+        bench.writing.decisions.append(decision(owner, 1, basis=FLOATS))
+        (found,) = bench.reading.decisions.list(owner.study_id, owner.number)
+        assert exact(found.basis) == exact(FLOATS)
+
+    def test_one_process_suggests_until_its_lease_runs_out(self, bench: Bench) -> None:
+        study = bench.study()
+        assert bench.writing.suggesters.take(study.id, "first", 60.0)
+        assert not bench.writing.suggesters.take(study.id, "second", 60.0)
+        assert bench.writing.suggesters.take(study.id, "first", 0.0), "it renews its own, here for no time at all"
+        assert bench.writing.suggesters.take(study.id, "second", 60.0)
+        bench.writing.suggesters.release(study.id, "first")
+        assert not bench.writing.suggesters.take(study.id, "first", 60.0), "what is another's cannot be let go"
+        bench.writing.suggesters.release(study.id, "second")
+        assert bench.writing.suggesters.take(study.id, "first", 60.0)
+
+    def test_of_many_who_ask_at_once_one_suggests(self, bench: Bench) -> None:
+        study = bench.study()
+
+        def take(owner: str, tx: Transaction) -> bool:
+            return tx.suggesters.take(study.id, owner, 60.0)
+
+        taken = bench.write_at_once([partial(take, f"p{number}") for number in range(16)])
+        assert taken.count(True) == 1
+        assert taken.count(False) == 15
+
+    def test_curves_of_many_trials_are_read_at_once(self, bench: Bench) -> None:
+        study = bench.study()
+        trials = bench.trials(study, 3)
+        bench.writing.points.append([point(key(trials[0]), seq) for seq in (1, 2, 3)])
+        bench.writing.points.append([point(key(trials[2]), 1, metrics={"seconds": 1.0})])
+        bench.writing.points.supersede(study.id, 0, 10)
+        bench.writing.points.append([point(key(trials[0], 2), 1, step=15, metrics={"loss": 0.25})])
+        curves = bench.reading.points.curves(study.id, [0, 1, 2], "loss")
+        assert {number: list(curve) for number, curve in curves.items()} == {0: [(10, 1.0), (15, 0.25)]}
+        assert dict(bench.reading.points.curves(study.id, [], "loss")) == {}
+
+    def test_the_engines_memory_comes_back_as_it_went_in(self, bench: Bench) -> None:
+        study = bench.study()
+        memory: Mapping[str, Any] = {"cma:optimizer:0": "00ff", "grid": [1, {"a": None}]}
+        saved = bench.writing.studies.save(replace(study, system=memory))
+        assert saved.system == memory
+        assert bench.reading.studies.get(study.name).system == memory
+        suggestion = {"seq": 3, "sampler": "tpe", "seed": 2**63, "note": None}
+        (added,) = bench.add([trial(study, system=memory, suggestion=suggestion)])
+        found = bench.reading.trials.get(study.id, added.number)
+        assert (found.system, found.suggestion) == (memory, suggestion)
+        assert bench.reading.trials.list(study.id, _ALL).items[0].suggestion == suggestion
+
+    def test_what_the_engine_kept_is_purged_too(self, bench: Bench, owner: Trial) -> None:
+        study = bench.reading.studies.get("digits")
+        bench.writing.decisions.append(decision(owner, 1))
+        bench.writing.suggesters.take(study.id, "p", 60.0)
+        bench.writing.studies.delete(study)
+        while bench.writing.studies.purge(100):
+            pass
+        assert list(bench.reading.decisions.list(owner.study_id, owner.number)) == []
