@@ -1,6 +1,7 @@
 """How a learning curve becomes the value of a trial, and which of two values is better."""
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 
 from service.domain.trial import Point
@@ -23,7 +24,8 @@ def read(objective: Objective, points: Sequence[Point]) -> float | None:
         return curve[-1]
     if objective.value == "mean_last":
         tail = curve[-objective.last_k :]
-        return math.fsum(tail) / len(tail) if all(map(math.isfinite, tail)) else sum(tail) / len(tail)
+        # Exact: a sum of large numbers would overflow where their mean does not.
+        return statistics.mean(tail)
     finite = [value for value in curve if not math.isnan(value)]
     if not finite:
         return math.nan

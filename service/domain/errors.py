@@ -11,6 +11,7 @@
       - SeqGap
       - AlreadyCompleted
       - StudyBusy
+      - BudgetSpent
       - RequestReused
     + RevisionMismatch     somebody else changed it in between
   x Unavailable            it may be asked again as it is, a little later
@@ -130,6 +131,13 @@ class StudyBusy(Conflict):
 
     code = "study_busy"
     hint = "Stop the study first, or delete it with force=true."
+
+
+class BudgetSpent(Conflict):
+    """The study's budget is spent."""
+
+    code = "budget_spent"
+    hint = "Raise the budget (PATCH the study), then resume it."
 
 
 class RequestReused(Conflict):

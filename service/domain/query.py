@@ -1,18 +1,23 @@
 """What a reader asks of a list: which rows, in which order, from which place on."""
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
+from pydantic import TypeAdapter, ValidationError
+
 from service.domain.errors import Invalid
+from service.wire.message import Identifier, shown
 from service.wire.study import StudyState
 from service.wire.trial import Origin, TrialState
 
 T = TypeVar("T")
 TrialOrder = Literal["number", "-number", "value", "-value", "started_at", "-started_at", "finished_at", "-finished_at"]
 Operator = Literal["=", "!=", "<", "<=", ">", ">="]
-_CONDITION = re.compile(r"(?P<field>[^\W\d][\w.\-/]*?)\s*(?P<operator>!=|<=|>=|=|<|>)\s*(?P<value>.+)", re.DOTALL)
+_CONDITION = re.compile(r"(?P<field>[^\s=<>!]+)\s*(?P<operator>!=|<=|>=|==?|<|>)\s*(?P<value>[^=<>!\s].*)", re.DOTALL)
+_NAME = TypeAdapter(Identifier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +72,31 @@ class Page(Generic[T]):
 def condition(text: str, field: str = "where") -> Condition:
     """Read a comparison as people write it: `learning_rate>=0.001`, `optimizer=adamw`, `value<0.5`."""
     match = _CONDITION.fullmatch(text.strip())
-    if match is None:
-        raise Invalid.field(field, f"cannot be read: {text!r} (write NAME<=NUMBER or NAME=TEXT)")
-    operator: Operator = match["operator"]  # type: ignore[assignment]
+    if match is None or not _is_name(match["field"]):
+        raise Invalid.field(field, f"cannot be read: {shown(text)} (write NAME<=NUMBER or NAME=TEXT)")
+    operator: Operator = "=" if match["operator"] == "==" else match["operator"]  # type: ignore[assignment]
     value = _literal(match["value"].strip())
     if operator not in {"=", "!="} and not isinstance(value, float):
-        raise Invalid.field(field, f"{match['field']}{operator} needs a number, not {match['value']!r}")
+        raise Invalid.field(field, f"{match['field']}{operator} needs a number, not {shown(match['value'])}")
     return Condition(match["field"].removeprefix("params."), operator, value)
+
+
+def _is_name(text: str) -> bool:
+    try:
+        _NAME.validate_python(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def _literal(text: str) -> float | str | bool:
     if text in {"true", "false"}:
         return text == "true"
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        return text.strip("\"'")
+        number = math.nan
+    if not math.isnan(number):
+        return number
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+    return text[1:-1] if quoted else text

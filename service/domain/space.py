@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from service.wire.expression import ExpressionError, read
-from service.wire.message import Scalar
+from service.wire.message import Scalar, listed, shown
 from service.wire.problem import FieldError
 from service.wire.relations import order
 from service.wire.space import (
@@ -44,6 +44,8 @@ def check(space: Mapping[str, AnyParameter], params: Values) -> tuple[dict[str, 
             value, wrong = fit(parameter, params[name])
             errors += [_error(name, wrong)] if wrong else []
             point[name] = known[name] = value
+    place = {f"params.{name}": place for place, name in enumerate(space)}
+    errors.sort(key=lambda error: place.get(error.field, -1))
     return {name: point[name] for name in space if name in point}, errors
 
 
@@ -88,7 +90,7 @@ def fit(parameter: AnyParameter, value: Scalar) -> tuple[Scalar, str | None]:
 
 def _fit_float(parameter: FloatParameter, value: Scalar) -> tuple[Scalar, str | None]:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return value, f"must be a finite number (is {value!r})"
+        return value, f"must be a finite number (is {shown(value)})"
     if not parameter.low <= value <= parameter.high:
         return value, f"must lie between {parameter.low} and {parameter.high} (is {value})"
     if parameter.step is not None:
@@ -100,7 +102,7 @@ def _fit_float(parameter: FloatParameter, value: Scalar) -> tuple[Scalar, str | 
 
 def _fit_int(parameter: IntParameter, value: Scalar) -> tuple[Scalar, str | None]:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
-        return value, f"must be a whole number (is {value!r})"
+        return value, f"must be a whole number (is {shown(value)})"
     if not parameter.low <= value <= parameter.high:
         return value, f"must lie between {parameter.low} and {parameter.high} (is {value})"
     if (int(value) - parameter.low) % parameter.step:
@@ -112,7 +114,7 @@ def _fit_choice(choices: tuple[Scalar, ...], value: Scalar) -> tuple[Scalar, str
     for choice in choices:
         if same(choice, value):
             return choice, None
-    return value, f"must be one of {', '.join(map(repr, choices))} (is {value!r})"
+    return value, f"must be one of {listed(choices)} (is {shown(value)})"
 
 
 def _worked_out(
@@ -135,7 +137,9 @@ def _worked_out(
 
 def _unmet(parameter: AnyParameter, known: Values) -> str:
     names = [name for name, test in (parameter.when or {}).items() if name not in known or not holds(test, known[name])]
-    return ", ".join(f"'{name}' is {known[name]!r}" if name in known else f"'{name}' takes no part" for name in names)
+    return ", ".join(
+        f"'{name}' is {shown(known[name])}" if name in known else f"'{name}' takes no part" for name in names
+    )
 
 
 def _error(name: str, message: str) -> FieldError:

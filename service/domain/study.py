@@ -15,6 +15,7 @@ from service.wire.study import StudyDefinition, StudyPatch, StudyState
 class Study:
     """A definition, and how far it has come. `revision` grows with edits, `seq` with anything that changes in it.
 
+    `next_number` counts its trials, `added` those among them that ran elsewhere.
     `system` is the samplers' own memory and never comes from outside.
     """
 
@@ -25,6 +26,7 @@ class Study:
     revision: int = 1
     seq: int = 0
     next_number: int = 0
+    added: int = 0
     system: Mapping[str, Any] = field(default_factory=nothing)
     created_at: datetime
     updated_at: datetime

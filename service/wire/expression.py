@@ -13,18 +13,19 @@ from functools import lru_cache
 
 MAX_LENGTH = 500
 MAX_DEPTH = 40
+LARGEST_INT = 2**63
 
 FUNCTIONS: Mapping[str, Callable[..., float]] = {
     "abs": abs,
     "ceil": math.ceil,
     "exp": math.exp,
     "floor": math.floor,
-    "int": int,
+    "int": math.trunc,
     "log": math.log,
     "log2": math.log2,
     "log10": math.log10,
-    "max": max,
-    "min": min,
+    "max": lambda *values: max(values),
+    "min": lambda *values: min(values),
     "round": round,
     "sqrt": math.sqrt,
 }
@@ -60,8 +61,8 @@ class Expression:
             result = self.evaluate(params)
         except (ArithmeticError, ValueError, TypeError) as error:
             raise ExpressionError(f"{self.text}: {error}") from error
-        if isinstance(result, complex):
-            raise ExpressionError(f"{self.text}: has no real value")
+        if isinstance(result, int) and abs(result) > LARGEST_INT:
+            raise ExpressionError(f"{self.text}: is too large a whole number")
         return result
 
 
@@ -86,9 +87,7 @@ class _Reader:
         self.names: set[str] = set()
 
     def sum(self) -> Evaluate:
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise ExpressionError("is nested too deeply")
+        self._deeper()
         left = self._product()
         while (sign := self._take("+", "-")) is not None:
             left = _apply(_INFIX[sign], left, self._product())
@@ -112,7 +111,9 @@ class _Reader:
         left = self._atom()
         if self._take("**") is None:
             return left
+        self._deeper()
         right = self._signed()
+        self.depth -= 1
         return lambda params: _power(left(params), right(params))
 
     def _atom(self) -> Evaluate:
@@ -141,6 +142,11 @@ class _Reader:
         if name not in _SEVERAL and len(arguments) > 1:
             raise ExpressionError(f"{name}() takes one argument")
         return lambda params: FUNCTIONS[name](*(argument(params) for argument in arguments))
+
+    def _deeper(self) -> None:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise ExpressionError("is nested too deeply")
 
     def _next(self) -> tuple[str, str, int]:
         if self.at == len(self.tokens):
@@ -181,7 +187,10 @@ def _apply(operation: Callable[[float, float], float], left: Evaluate, right: Ev
 
 def _power(left: float, right: float) -> float:
     # Integers of any length are exact in Python: 9**9**9 would never end. As floats they overflow at once.
-    return float(left) ** float(right)  # type: ignore[no-any-return]
+    result = float(left) ** float(right)
+    if isinstance(result, complex):
+        raise ValueError("has no real value")
+    return result  # type: ignore[no-any-return]
 
 
 def _number(params: Mapping[str, object], name: str) -> float:

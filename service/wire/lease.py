@@ -16,6 +16,9 @@ class Ask(Request):
 
     worker: WorkerName = Field(description="Who asks: shown beside the attempt.")
     max_trials: int = Field(default=1, ge=1, le=64)
+    wait_seconds: float = Field(
+        default=10.0, ge=0, le=30, description="How long to wait for a trial when none is queued."
+    )
     request_id: RequestId | None = Field(
         default=None,
         description="Sent again with the same id, the same leases are answered.",

@@ -84,7 +84,7 @@ def _seconds(value: Any) -> Any:
 
 def _text(value: str) -> str:
     if "\0" in value or not _encodes(value):
-        raise refuse("text", "must be text without the character NUL and without halves of characters")
+        raise refuse("text", "must not hold the character NUL or halves of characters")
     return value
 
 
@@ -98,7 +98,7 @@ def _encodes(value: str) -> bool:
 
 def _whole(value: int) -> int:
     if not -_LARGEST_INT <= value <= _LARGEST_INT:
-        raise refuse("int_large", "must be a whole number of at most 64 bits")
+        raise refuse("int_large", "must not be or hold a whole number of more than 64 bits")
     return value
 
 
@@ -184,13 +184,14 @@ Seconds = Annotated[
 """A length of time: a number of seconds, or text such as `2h30m`."""
 
 
-def _scalar(value: Any) -> Any:
+def scalar(value: Any) -> Any:
+    """Refuse what is no value of a parameter."""
     if value is not None and not isinstance(value, bool | int | float | str):
         raise refuse("scalar", "must be text, a number, true, false or null")
     return _text(value) if isinstance(value, str) else _whole(value) if isinstance(value, int) else value
 
 
-Scalar = Annotated[bool | int | float | str | None, BeforeValidator(_scalar)]
+Scalar = Annotated[bool | int | float | str | None, BeforeValidator(scalar)]
 """One value of a parameter."""
 
 Number = Annotated[
@@ -205,9 +206,8 @@ Metrics = Annotated[dict[Identifier, Number], Field(max_length=64)]
 Params = Annotated[dict[str, Scalar], Field(max_length=500)]
 """Values by the name of their parameter."""
 
-Key = Annotated[str, Field(min_length=1, max_length=100)]
-Attrs = Annotated[dict[Key, Any], _small_json(MAX_ATTRS_BYTES)]
+Attrs = Annotated[dict[Annotated[str, Field(min_length=1, max_length=100)], Any], _small_json(MAX_ATTRS_BYTES)]
 """Free JSON that users attach: 16 KiB and eight levels at most."""
 
-FixedSettings = Annotated[dict[Key, Any], Field(max_length=200), _small_json(MAX_SETTINGS_BYTES)]
+FixedSettings = Annotated[dict[str, Any], Field(max_length=200), _small_json(MAX_SETTINGS_BYTES)]
 """What a trainer is told besides its parameters: 64 KiB and eight levels at most."""

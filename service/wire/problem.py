@@ -31,6 +31,8 @@ class Problem(Answer):
     request_id: str | None = None
 
 
+MAX_ERRORS = 100
+_LONGEST_PART = 100
 _WORDS: Mapping[str, str] = {
     "missing": "is missing",
     "extra_forbidden": "is not a known field",
@@ -43,6 +45,7 @@ _WORDS: Mapping[str, str] = {
     "float_parsing": "must be a number",
     "finite_number": "must be a finite number",
     "string_type": "must be text",
+    "string_unicode": "must not hold halves of characters",
     "dict_type": "must be a mapping",
     "model_type": "must be a mapping",
     "model_attributes_type": "must be a mapping",
@@ -55,11 +58,11 @@ _WORDS: Mapping[str, str] = {
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",
     "too_short": "must have at least {min_length} item(s)",
-    "too_long": "must have at most {max_length} items (has {actual_length})",
+    "too_long": "must have at most {max_length} items",
     "literal_error": "must be one of {expected}",
     "union_tag_invalid": "must be of type {expected_tags}, not '{tag}'",
     "union_tag_not_found": "needs a 'type'",
-    "string_pattern_mismatch": "must begin with a letter and hold only letters, digits and _ . - /",
+    "string_pattern_mismatch": "must begin with a letter and hold at most 100 letters, digits and _ . - /",
     "recursion_loop": "must not contain itself",
     "json_invalid": "is not JSON: {error}",
 }
@@ -76,14 +79,21 @@ def field_errors(error: ValidationError, given: Any) -> tuple[FieldError, ...]:
             continue
         path = dotted(_in_the_input(item["loc"], given))
         found.setdefault((path, _said(item)), FieldError(field=path, message=_said(item)))
-    return tuple(found.values())
+    told = tuple(found.values())
+    if len(told) > MAX_ERRORS:
+        more = FieldError(field="", message=f"and {len(told) - MAX_ERRORS} more errors")
+        return (*told[:MAX_ERRORS], more)
+    return told
 
 
 def dotted(path: Sequence[str | int]) -> str:
     """Write a path as people write it: `objectives[0].metric`."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        name = (
+            f"[{part}]" if isinstance(part, int) else part if len(part) <= _LONGEST_PART else f"{part[:_LONGEST_PART]}…"
+        )
+        text += f".{name}" if text and isinstance(part, str) else name
     return text
 
 
@@ -91,7 +101,9 @@ def _said(item: Mapping[str, Any]) -> str:
     words = _WORDS.get(item["type"])
     if item["type"] == "string_pattern_mismatch" and "{1,64}" in item["ctx"]["pattern"]:
         words = "must be 1 to 64 letters, digits and _ . - / = @ +"
-    return words.format(**item.get("ctx", {})) if words else str(item["msg"])
+    # Bounds of numbers are told as they were written: 0, and not 0.0.
+    context = {name: f"{value:g}" if isinstance(value, float) else value for name, value in item.get("ctx", {}).items()}
+    return words.format(**context) if words else str(item["msg"])
 
 
 _ADDED = frozenset({"[key]", "<range>", "<list>", "<value>"})

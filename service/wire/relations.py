@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from pydantic_core import InitErrorDetails
 
 from service.wire.expression import read
-from service.wire.message import Scalar, refuse
+from service.wire.message import Scalar, listed, refuse, shown
 from service.wire.space import (
     SEARCHED,
     AnyParameter,
@@ -17,7 +17,7 @@ from service.wire.space import (
     OrdinalParameter,
     Range,
     Test,
-    same,
+    identity,
 )
 
 Found = tuple[tuple[str, ...], str, str]
@@ -71,19 +71,26 @@ def _impossible(parameter: AnyParameter, test: Test) -> Iterator[str]:
             if not any(_numeric(value) for value in values):
                 yield "a range needs a parameter that holds numbers"
         else:
+            known = {identity(value) for value in values}
             for wanted in test if isinstance(test, list) else [test]:
-                if not any(same(wanted, value) for value in values):
-                    yield f"{wanted!r} is not one of its values ({', '.join(map(repr, values))})"
+                if identity(wanted) not in known:
+                    yield f"{shown(wanted)} is not one of its values ({listed(values)})"
     elif not isinstance(test, Range):
         for wanted in test if isinstance(test, list) else [test]:
             if not _numeric(wanted):
-                yield f"{wanted!r} can never be the value of a number"
+                yield f"{shown(wanted)} can never be the value of a number"
 
 
 def _values(parameter: CategoricalParameter | OrdinalParameter | ConstantParameter) -> tuple[Scalar, ...]:
     if isinstance(parameter, CategoricalParameter):
         return parameter.choices
     return parameter.values if isinstance(parameter, OrdinalParameter) else (parameter.value,)
+
+
+def _never_a_number(parameter: AnyParameter) -> bool:
+    if isinstance(parameter, CategoricalParameter | OrdinalParameter | ConstantParameter):
+        return not any(map(_numeric, _values(parameter)))
+    return False
 
 
 def _numeric(value: Scalar) -> bool:
@@ -97,13 +104,18 @@ def _expressions(space: Mapping[str, AnyParameter]) -> Iterator[Found]:
                 if other not in space:
                     text = f"'{other}' is not a parameter of this space{_near(other, space)}"
                     yield (name, "expression"), "unknown_parameter", text
+                elif _never_a_number(space[other]):
+                    yield (name, "expression"), "no_number", f"'{other}' has no value that is a number"
 
 
 def _circle(space: Mapping[str, AnyParameter]) -> Iterator[Found]:
     try:
         order(space)
     except CycleError as error:
-        names = list(reversed(error.args[1]))
+        around = list(reversed(error.args[1]))[:-1]
+        # Told from the parameter that stands first in the space.
+        first = around.index(min(around, key=list(space).index))
+        names = [*around[first:], *around[: first + 1]]
         field = "when" if space[names[0]].when and names[1] in (space[names[0]].when or {}) else "expression"
         yield (names[0], field), "circle", f"goes in a circle: {' needs '.join(names)}"
 

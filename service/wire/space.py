@@ -3,20 +3,31 @@
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from service.wire.expression import ExpressionError, read
-from service.wire.message import Identifier, Request, Scalar, refuse
+from service.wire.message import Identifier, Request, Scalar, refuse, scalar, shown
 
 LARGEST_INT = 2**53
 MAX_PARAMETERS = 200
+MAX_CHOICES = 1_000
+MAX_TEXT = 1_000
 
 
 class Range(Request):
     """A condition on a number: at least `min`, at most `max`, both included."""
 
-    min: float | None = None
-    max: float | None = None
+    min: float | None = Field(default=None, allow_inf_nan=False)
+    max: float | None = Field(default=None, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _one_bound(self) -> "Range":
@@ -31,12 +42,28 @@ def _kind(test: Any) -> str:
     return "<range>" if isinstance(test, dict | Range) else "<list>" if isinstance(test, list) else "<value>"
 
 
+def _some(values: list[Scalar]) -> list[Scalar]:
+    if not 1 <= len(values) <= MAX_CHOICES:
+        raise refuse("when_length", "must have 1 to {limit} values", limit=MAX_CHOICES)
+    return values
+
+
+Wanted = Annotated[list[Scalar], AfterValidator(_some)]
 Test = Annotated[
-    Annotated[Range, Tag("<range>")] | Annotated[list[Scalar], Tag("<list>")] | Annotated[Scalar, Tag("<value>")],
+    Annotated[Range, Tag("<range>")] | Annotated[Wanted, Tag("<list>")] | Annotated[Scalar, Tag("<value>")],
     Discriminator(_kind),
 ]
 Conditions = Annotated[dict[Identifier, Test], Field(min_length=1, max_length=16)]
 """What must hold of other parameters, all of it: a value, a list of values, or a range."""
+
+
+def _ordered(value: Any) -> Any:
+    if value is None:
+        raise refuse("ordinal_null", "must not be null, which has no place in an order")
+    return scalar(value)
+
+
+Ordered = Annotated[bool | int | float | str, BeforeValidator(_ordered)]
 
 
 class Parameter(Request):
@@ -113,7 +140,7 @@ class CategoricalParameter(Parameter):
     """One of a few values that have no order."""
 
     type: Literal["categorical"]
-    choices: tuple[Scalar, ...] = Field(max_length=1000)
+    choices: tuple[Scalar, ...] = Field(max_length=MAX_CHOICES)
 
     @field_validator("choices")
     @classmethod
@@ -125,7 +152,7 @@ class OrdinalParameter(Parameter):
     """One of a few values in the order given, such as batch sizes 16, 32, 64."""
 
     type: Literal["ordinal"]
-    values: tuple[bool | int | float | str, ...] = Field(max_length=1000)
+    values: tuple[Ordered, ...] = Field(max_length=MAX_CHOICES)
 
     @field_validator("values")
     @classmethod
@@ -146,7 +173,7 @@ class ConstantParameter(Parameter):
     @field_validator("value")
     @classmethod
     def _finite(cls, value: Scalar) -> Scalar:
-        return _finite(value)
+        return _storable(value)
 
 
 class DerivedParameter(Parameter):
@@ -174,15 +201,22 @@ Space = Annotated[dict[Identifier, AnyParameter], Field(max_length=MAX_PARAMETER
 """Parameters by their names, in the order in which forms and tables show them."""
 
 
+def identity(value: Scalar) -> tuple[bool, Scalar]:
+    """What two values have in common that are the same."""
+    return isinstance(value, bool), value
+
+
 def same(left: Scalar, right: Scalar) -> bool:
     """Whether two values are one value: `1` and `1.0` are, `1` and `True` are not."""
-    return left == right and isinstance(left, bool) == isinstance(right, bool)
+    return identity(left) == identity(right)
 
 
 def _above_low(high: float, info: ValidationInfo) -> float:
     low = info.data.get("low")
     if low is not None and high <= low:
         raise refuse("order", "must be greater than low ({low})", low=low)
+    if low is not None and not math.isfinite(high - low):
+        raise refuse("too_wide", "is too far from low ({low}): their difference is no number any more", low=low)
     return high
 
 
@@ -200,14 +234,17 @@ def _step_fits(step: float | None, info: ValidationInfo) -> float | None:
 def _choices(values: tuple[Scalar, ...], least: int) -> tuple[Scalar, ...]:
     if len(values) < least:
         raise refuse("choices_few", "must hold at least {least} value(s)", least=least)
-    for place, value in enumerate(values):
-        _finite(value)
-        if any(same(value, earlier) for earlier in values[:place]):
-            raise refuse("choices_twice", "holds {value} twice", value=repr(value))
+    seen = set()
+    for value in map(_storable, values):
+        if identity(value) in seen:
+            raise refuse("choices_twice", "holds {value} twice", value=shown(value))
+        seen.add(identity(value))
     return values
 
 
-def _finite(value: Scalar) -> Scalar:
+def _storable(value: Scalar) -> Scalar:
+    if isinstance(value, str) and len(value) > MAX_TEXT:
+        raise refuse("text_long", "must not hold text of more than {limit} characters", limit=MAX_TEXT)
     if isinstance(value, float) and not math.isfinite(value):
         raise refuse("not_finite", "must not be NaN or infinite")
     return value

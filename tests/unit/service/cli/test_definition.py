@@ -66,7 +66,7 @@ def test_values_of_the_command_line_win(file: str) -> None:
 def test_errors_stand_at_their_lines(file: str) -> None:
     Path(file).write_text(FILE.replace("high: 1", "high: 0.05").replace("loss", "'a b'") + "max_trails: 3\n")
     assert errors(loaded(file)) == [
-        "study.yaml:2: objectives[0].metric: must begin with a letter and hold only letters, digits and _ . - /",
+        "study.yaml:2: objectives[0].metric: must begin with a letter and hold at most 100 letters, digits and _ . - /",
         "study.yaml:7: space.model.rate.high: must be greater than low (0.1)",
         "study.yaml:9: max_trails: is not a known field",
     ]

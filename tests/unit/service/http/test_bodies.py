@@ -61,7 +61,7 @@ def test_a_field_that_stands_twice(api: Api) -> None:
 def test_text_that_no_database_can_hold_is_named(api: Api) -> None:
     status, _, problem = api.refused("PATCH", api.study(), {"note": "a\x00b", "tags": ["x"]})
     assert status == 422
-    assert problem["errors"] == [{"field": "note", "message": "must not hold the NUL character"}]
+    assert [error["field"] for error in problem["errors"]] == ["note"]
 
 
 def test_a_backslash_before_u0000_is_just_text(api: Api) -> None:

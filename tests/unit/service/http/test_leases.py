@@ -134,3 +134,11 @@ def test_many_reports_at_once_are_taken_each_for_itself(api: Api) -> None:
         )
 
     assert api.run(together()) == [200, 409, 200, 409, 200]
+
+
+def test_the_last_words_of_a_trial_are_taken_whatever_is_in_them(api: Api) -> None:
+    study = api.study()
+    lease = api.lease(study)
+    failure = {"class": "crash", "message": "a\x00b \ufffe", "tail": "\x1b[31m\x00"}
+    body = {"token": lease["token"], "outcome": "failed", "failure": failure}
+    assert api.ok("POST", f"{study}/trials/0/attempts/1:complete", body)["state"] == "failed"

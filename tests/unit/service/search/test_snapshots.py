@@ -1,0 +1,120 @@
+"""Snapshots: what has not changed stays, what has is made anew, whatever the order in which histories come."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from service.domain.trial import Trial
+from service.search.distributions import Layout
+from service.search.frozen import Freezer, Look
+from service.search.points import place
+from service.search.snapshots import Snapshot, Snapshots
+from service.usecases.engine import Curve, History
+from tests.unit.service.search.samples import SMALL, curve, definition, history, study, trial
+
+LAYOUT = Layout(definition(space=SMALL).space)
+SMALL_PARAMS = {"batch": 32, "width": "wide"}
+STATES = ("queued", "running", "completed", "pruned", "infeasible", "failed")
+
+
+def snapshots() -> Snapshots:
+    look = Look(metrics=("loss",), directions=(StudyDirection.MINIMIZE,), columns=True, readable=True, feasibility=True)
+    return Snapshots(Freezer(LAYOUT, look))
+
+
+def seen(snapshot: Snapshot) -> list[Mapping[str, Any]]:
+    return [vars(one) for one in snapshot.trials]
+
+
+def test_only_what_changed_is_made_anew() -> None:
+    kept = snapshots()
+    before = [trial(number, params=SMALL_PARAMS) for number in range(3)]
+    first = kept.of(history(study(3), before))
+    assert kept.of(history(study(3), before)) is first
+    after = [before[0], replace(before[1], state="failed", seq=4), replace(before[2], attrs={"note": "x"}), trial(3)]
+    second = kept.of(history(study(4), after))
+    assert [old is new for old, new in zip(first.trials, second.trials, strict=False)] == [True, False, True]
+    assert [one.number for one in second.trials] == [0, 1, 2, 3]
+    assert [one.state for one in first.trials] == [TrialState.COMPLETE] * 3
+
+
+def test_trials_are_in_the_order_of_their_numbers_and_may_have_gaps() -> None:
+    snapshot = snapshots().of(history(study(1), [trial(7), trial(2), trial(5)]))
+    assert [one.number for one in snapshot.trials] == [2, 5, 7]
+    assert snapshot.get(5).number == 5
+
+
+def test_one_infeasible_trial_makes_all_others_say_that_they_are_not() -> None:
+    kept = snapshots()
+    trials = [trial(0), trial(1, "running")]
+    assert not kept.of(history(study(2), trials)).trials[0].constraints
+    troubled = [trials[0], trial(1, "infeasible", seq=3)]
+    assert kept.of(history(study(3), troubled)).trials[0].constraints == {"feasibility": -1.0}
+    again = [trials[0], trial(1, "queued", seq=4)]
+    assert not kept.of(history(study(4), again)).trials[0].constraints
+
+
+class Life:
+    """A study in which anything may happen, with its history at each moment."""
+
+    def __init__(self) -> None:
+        self.trials: dict[int, Trial] = {}
+        self.curves: dict[int, Curve] = {}
+        self.seq = 0
+        self.moments: list[History] = []
+
+    def happen(self, number: int, state: Any, batch: int) -> None:
+        self.seq += 1
+        params = {"batch": batch, "width": "wide"}
+        values = {"loss": 1.0} if state == "completed" else None
+        before = self.trials.get(number)
+        if before is not None and before.state == "completed":
+            return
+        self.trials[number] = trial(number, state, params=params, values=values, seq=self.seq)
+        if self.trials[number].finished and before is not None and not before.finished:
+            self.curves[number] = curve(number + 0.5, number + 0.25)
+        ended = {one: self.curves[one] for one in self.curves if self.trials[one].finished}
+        self.moments.append(History(study(self.seq, space=SMALL), dict(self.trials), ended))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    events=st.lists(st.tuples(st.integers(0, 4), st.sampled_from(STATES), st.sampled_from([16, 32])), min_size=1),
+    visits=st.lists(st.integers(0, 200), min_size=1, max_size=12),
+)
+def test_a_snapshot_is_told_by_its_history_alone(events: list[tuple[int, str, int]], visits: list[int]) -> None:
+    """Whatever was looked at before, also what came later: replicas must all see the same."""
+    life = Life()
+    for event in events:
+        life.happen(*event)
+    kept = snapshots()
+    for visit in visits:
+        moment = life.moments[visit % len(life.moments)]
+        fresh = snapshots()
+        assert seen(kept.of(moment)) == seen(fresh.of(moment))
+        assert kept.tried(moment, 1) == fresh.tried(moment, 1)
+        assert kept.tried(moment, -1) == {place(LAYOUT, one.params) for one in moment.trials.values()}
+        for step in (1, 2, 3):
+            ours, theirs = kept.column(moment, step), fresh.column(moment, step)
+            assert sorted(ours.values) == sorted(theirs.values)
+            assert ours.trials == theirs.trials
+
+
+def test_lists_by_state_and_sets_of_parameters() -> None:
+    trials = [
+        trial(0, params=SMALL_PARAMS),
+        trial(1, "pruned", params={"batch": 16}),
+        trial(2, params=SMALL_PARAMS),
+        trial(3, "running", params={}),
+    ]
+    snapshot = snapshots().of(history(study(1), trials))
+    complete: list[FrozenTrial] = snapshot.of((TrialState.COMPLETE,))
+    assert [one.number for one in complete] == [0, 2]
+    assert snapshot.of([TrialState.COMPLETE]) is complete
+    shapes = snapshot.shapes((TrialState.COMPLETE, TrialState.PRUNED))
+    assert [list(shape) for shape in shapes] == [["batch", "width"], ["batch"]]
