@@ -1,0 +1,171 @@
+"""The engine: suggestions, verdicts and endings by Optuna's samplers and pruners, over what is known of a study."""
+
+import logging
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
+from random import Random
+
+from optuna.pruners import NopPruner
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.trial import FrozenTrial, TrialState
+
+from service.domain.study import Study
+from service.domain.trial import Trial
+from service.search.asking import Asked, ask
+from service.search.desk import Desk, identity
+from service.search.evidence import Sight
+from service.search.frozen import FEASIBILITY, VIOLATED, frozen
+from service.search.points import Place, place
+from service.search.quiet import hush
+from service.search.seeds import seeds
+from service.search.view import View, ViewStudy
+from service.usecases.engine import Curve, Ended, Ending, Exhausted, History, Suggestion, Verdict
+
+_log = logging.getLogger(__name__)
+
+# Spaces up to this size are looked through for a point that is left, when a sampler finds none by itself.
+_SEARCHABLE = 10_000
+_GO_ON = Verdict(act="continue")
+_NO_SAMPLER = RandomSampler(seed=0)
+_NOBODY = -1
+_LONGEST_NOTE = 300
+
+
+class OptunaEngine:
+    """Optuna 5 as the engine. What it keeps between calls are caches, for the studies that were used last.
+
+    `redraws`: how often a point of a discrete space is drawn anew if it has been tried; 0 lets it be tried again.
+    """
+
+    def __init__(self, *, keep_trials: int = 200_000, redraws: int = 3) -> None:
+        self._keep_trials = keep_trials
+        self._redraws = redraws
+        self._desks: OrderedDict[int, Desk] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def suggest(self, history: History, number: int) -> Suggestion:
+        """The point for a trial; Exhausted if every point has been suggested."""
+        hush()
+        desk = self._desk(history.study)
+        tried = desk.tried(history, number)
+        if desk.size is not None and len(tried) >= desk.size:
+            raise Exhausted
+        for attempt in range(self._redraws + 1):
+            suggestion = self._draw(desk, history, number, attempt)
+            if not tried or place(desk.layout, suggestion.params) not in tried:
+                return suggestion
+        return (self._left(desk, history, number, tried) if self._redraws else None) or suggestion
+
+    def judge(self, history: History, trial: Trial, curve: Curve) -> Verdict:
+        """Whether a running trial goes on after what it just reported."""
+        hush()
+        desk = self._desk(history.study)
+        rule = desk.rule
+        if rule is None or not curve or (rule.until is not None and curve.steps[-1] >= rule.until):
+            return _GO_ON
+        own = frozen(trial.number, TrialState.RUNNING, system=dict(trial.system), curve=_points(curve, rule.whole))
+        view = View(desk.judging(history), own)
+        study = ViewStudy(view, _NO_SAMPLER, rule.pruner)
+        stopped = rule.pruner.prune(study, own)
+        found = rule.explain(
+            rule.options, Sight(study=study, own=own, pruner=rule.pruner, written=view.system, stopped=stopped)
+        )
+        stops = stopped and not (rule.careful and _may_be_done(history, curve))
+        return Verdict(
+            act=rule.act if stops else "continue",
+            reason=found.reason if found is not None and stops else None,
+            basis=found.basis if found is not None else None,
+            system=view.system,
+        )
+
+    def ended(self, history: History, trial: Trial, curve: Curve, ending: Ending, values: Mapping[str, float]) -> Ended:
+        """What the sampler wants to remember of an end, and whether every point has been suggested."""
+        hush()
+        desk = self._desk(history.study)
+        done = desk.size is not None and len(desk.tried(history, _NOBODY)) >= desk.size
+        if not desk.stops:
+            # All that Optuna's other samplers do at the end of a trial is to warn that they do not know constraints.
+            return Ended(exhausted=done)
+        own = _ending(desk, trial, curve, ending)
+        view = View(desk.sampling(history), own)
+        sampler = desk.sampler(history, seeds(history.study, trial.number))
+        study = ViewStudy(view, sampler, NopPruner())
+        try:
+            sampler.after_trial(study, own, *_told(desk, ending, values, curve))
+        except Exception:  # noqa: BLE001  # the trial has ended, whatever a sampler makes of it
+            _log.warning("the sampler failed over the end of trial %d", trial.number, exc_info=True)
+        return Ended(system=view.system, study_system=view.study_system, exhausted=study.stopped or done)
+
+    def _draw(self, desk: Desk, history: History, number: int, attempt: int) -> Suggestion:
+        chance = seeds(history.study, number, attempt)
+        try:
+            asked = _ask(desk, history, number, desk.sampler(history, chance))
+        except Exception as error:  # noqa: BLE001  # a worker that waits is given a point, by whatever means
+            _log.warning("the sampler failed over trial %d", number, exc_info=True)
+            asked = _ask(desk, history, number, RandomSampler(seed=chance.trial))
+            note = f"drawn at random, since the sampler failed: {type(error).__name__}: {error}"[:_LONGEST_NOTE]
+            return Suggestion(params=asked.params, note=note)
+        return Suggestion(params=asked.params, system=asked.system, study_system=asked.study_system)
+
+    def _left(self, desk: Desk, history: History, number: int, tried: Collection[Place]) -> Suggestion | None:
+        if desk.size is None or desk.size > _SEARCHABLE:
+            return None
+        left = [params for params in desk.points() if place(desk.layout, params) not in tried]
+        params = Random(seeds(history.study, number).trial).choice(left)
+        return Suggestion(params=params, note="one of the points that are left: the sampler found none that is new")
+
+    def _desk(self, study: Study) -> Desk:
+        with self._lock:
+            desk = self._desks.get(study.id)
+            if desk is None or desk.key != identity(study):
+                desk = self._desks[study.id] = Desk(study)
+            self._desks.move_to_end(study.id)
+            held = sum(map(len, self._desks.values()))
+            while held > self._keep_trials and len(self._desks) > 1:
+                held -= len(self._desks.popitem(last=False)[1])
+            return desk
+
+
+def _ask(desk: Desk, history: History, number: int, sampler: BaseSampler) -> Asked:
+    own = frozen(number, TrialState.RUNNING)
+    return ask(desk.layout, View(desk.sampling(history), own), sampler)
+
+
+def _ending(desk: Desk, trial: Trial, curve: Curve, ending: Ending) -> FrozenTrial:
+    params = desk.layout.inward(trial.params)
+    return frozen(
+        trial.number,
+        TrialState.RUNNING,
+        params=params,
+        distributions=dict(desk.layout.shape(params)),
+        system={**trial.system, FEASIBILITY: VIOLATED} if ending == "infeasible" else dict(trial.system),
+        curve=_points(curve, whole=False) if curve else None,
+    )
+
+
+def _points(curve: Curve, whole: bool) -> dict[int, float]:
+    """The points that a pruner reads of the trial that it judges: all of them, or the last."""
+    if whole:
+        return dict(zip(curve.steps, curve.values, strict=True))
+    return {curve.steps[-1]: curve.values[-1]}
+
+
+def _told(
+    desk: Desk, ending: Ending, values: Mapping[str, float], curve: Curve
+) -> tuple[TrialState, list[float] | None]:
+    """How an end is told to a sampler: a state, and values if there are any."""
+    if ending == "pruned":
+        known = bool(curve) and desk.look.readable and not math.isnan(curve.values[-1])
+        return TrialState.PRUNED, [curve.values[-1]] if known else None
+    told = desk.look.values(ending, values)
+    return (TrialState.FAIL if told is None else TrialState.COMPLETE), told
+
+
+def _may_be_done(history: History, curve: Curve) -> bool:
+    """Whether a trial may be at its end already: others went no further, or nobody has reported twice yet."""
+    completed = (history.curves.get(number) for number, trial in history.trials.items() if trial.state == "completed")
+    if any(other and other.steps[-1] <= curve.steps[-1] for other in completed):
+        return True
+    return len(curve) == 1 and all(len(other) < 2 for other in history.curves.values())

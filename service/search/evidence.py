@@ -1,0 +1,187 @@
+"""Evidence: what a pruner's verdict was based on, read from the very data it was given, and said in a sentence.
+
+Each function answers None where nothing was decided: the step is not one at which the rule decides, or there is too
+little to compare with.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from optuna.pruners import BasePruner, HyperbandPruner, PatientPruner
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial
+
+from service.search.percentile import best, decides, standing
+from service.usecases.engine import Basis
+from service.wire import scheduler as wire
+
+_RUNG = "completed_rung_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What a pruner saw, wrote and said."""
+
+    study: Study
+    own: FrozenTrial
+    pruner: BasePruner
+    written: Mapping[str, Any]
+    stopped: bool
+
+    @property
+    def step(self) -> int:
+        """The step of the trial's last point."""
+        return cast(int, self.own.last_step)
+
+    @property
+    def value(self) -> float:
+        """The trial's last value."""
+        return self.own.intermediate_values[self.step]
+
+    @property
+    def minimizes(self) -> bool:
+        """Whether smaller is better."""
+        return self.study.direction != StudyDirection.MAXIMIZE
+
+    def within(self) -> "Sight":
+        """What the pruner saw to which a patient one left the verdict."""
+        return replace(self, pruner=cast(BasePruner, cast(PatientPruner, self.pruner)._wrapped_pruner))
+
+    def rank(self, value: float, others: list[float]) -> int:
+        """The place of a value among others: 1 is the best."""
+        return 1 + sum(other < value if self.minimizes else other > value for other in others)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The numbers behind a verdict, and why the trial is stopped if it is."""
+
+    basis: Basis
+    reason: str
+
+
+def median(options: wire.MedianScheduler, sight: Sight) -> Evidence | None:
+    """Compare the trial's best value with the median of the completed trials at this step."""
+    return _percentile(options, "its best value so far is worse than the median of", sight)
+
+
+def percentile(options: wire.PercentileScheduler, sight: Sight) -> Evidence | None:
+    """Compare the trial's best value with a percentile of the completed trials at this step."""
+    text = f"its best value so far is not among the best {options.percentile:g} % of"
+    return _percentile(options, text, sight)
+
+
+def asha(options: wire.AshaScheduler | wire.HyperbandScheduler, sight: Sight) -> Evidence | None:
+    """Compare the trial's value with those of all trials that came to this rung."""
+    return _halving(options, sight.study, sight)
+
+
+def hyperband(options: wire.HyperbandScheduler, sight: Sight) -> Evidence | None:
+    """Compare the trial's value with those of all trials of its bracket that came to this rung."""
+    pruner = cast(HyperbandPruner, sight.pruner)
+    bracket = pruner._create_bracket_study(sight.study, pruner._get_bracket_id(sight.study, sight.own))
+    return _halving(options, bracket, sight)
+
+
+def threshold(options: wire.ThresholdScheduler, sight: Sight) -> Evidence | None:
+    """Compare the trial's value with its bounds."""
+    if not decides(options, sight.own, sight.step):
+        return None
+    value = sight.value
+    bounds = [bound for bound in (options.lower, options.upper) if bound is not None]
+    cut = min(bounds, key=lambda bound: abs(bound - value)) if math.isfinite(value) else bounds[-1]
+    basis = Basis(rung=_turn(options, sight), step=sight.step, value=value, cut=cut)
+    if math.isnan(value):
+        return Evidence(basis, f"its value at step {sight.step} is NaN")
+    below = options.lower is not None and value < options.lower
+    left, right = _told(value, cut)
+    side = "below the lower" if below else "above the upper"
+    return Evidence(basis, f"{side} bound at step {sight.step}: {left} {'<' if below else '>'} {right}")
+
+
+def wilcoxon(options: wire.WilcoxonScheduler, sight: Sight) -> Evidence | None:
+    """Compare the trial with the best one, on the steps that both have."""
+    try:
+        leader = sight.study._get_best_trial(deepcopy=False)
+    except ValueError:
+        return None
+    shared = sight.own.intermediate_values.keys() & leader.intermediate_values.keys()
+    if len(shared) < max(2, options.startup_steps):
+        return None
+    value = math.fsum(sight.own.intermediate_values[step] for step in shared) / len(shared)
+    cut = math.fsum(leader.intermediate_values[step] for step in shared) / len(shared)
+    basis = Basis(rung=len(shared), step=sight.step, value=value, cut=cut, n=len(shared))
+    text = f"worse than trial {leader.number} on {len(shared)} shared steps (p < {options.p_threshold:g}): mean "
+    return Evidence(basis, text + _compared(value, cut, sight))
+
+
+def patient(options: wire.PatientScheduler, sight: Sight) -> Evidence | None:
+    """Compare the best value of the last reports with the best before them."""
+    values = list(sight.own.intermediate_values.values())
+    recent = options.patience + 1
+    if len(values) <= recent:
+        return None
+    margin = options.min_delta if sight.minimizes else -options.min_delta
+    before, after = (best(part, minimize=sight.minimizes) for part in (values[:-recent], values[-recent:]))
+    basis = Basis(rung=len(values) - recent - 1, step=sight.step, value=after, cut=before + margin)
+    text = f"no better than before in its last {recent} reports: "
+    return Evidence(basis, text + _compared(after, before, sight))
+
+
+def stalled(options: wire.PatientScheduler, sight: Sight) -> bool:
+    """Whether the trial has not become better for so long that patience is at its end."""
+    found = patient(options, sight)
+    if found is None or found.basis.cut is None:
+        return False
+    return found.basis.cut < found.basis.value if sight.minimizes else found.basis.cut > found.basis.value
+
+
+def _percentile(options: wire.MedianScheduler | wire.PercentileScheduler, text: str, sight: Sight) -> Evidence | None:
+    found = standing(options, sight.study, sight.own)
+    if found is None:
+        return None
+    step, rung = sight.step, _turn(options, sight)
+    basis = Basis(rung=rung, step=step, value=found.value, cut=found.cut, rank=found.rank, n=found.trials)
+    if found.cut is None:
+        return Evidence(basis, f"it has reported nothing but NaN up to step {step}")
+    compared = _compared(found.value, found.cut, sight)
+    return Evidence(basis, f"{text} {found.trials} trials at step {step}: {compared}")
+
+
+def _halving(options: wire.AshaScheduler | wire.HyperbandScheduler, study: Study, sight: Sight) -> Evidence | None:
+    reached = [int(key.removeprefix(_RUNG)) for key in sight.written if key.startswith(_RUNG)]
+    step, value = sight.step, sight.value
+    if not reached:
+        if not sight.stopped:
+            return None
+        past = sum(key.startswith(_RUNG) for key in sight.own.system_attrs)
+        return Evidence(Basis(rung=past, step=step, value=value), f"its value at step {step} is NaN")
+    rung = max(reached)
+    key = f"{_RUNG}{rung}"
+    there = [one.system_attrs[key] for one in study.get_trials(deepcopy=False) if key in one.system_attrs]
+    going_on = max(1, len(there) // options.reduction_factor)
+    cut = sorted(there, reverse=not sight.minimizes)[going_on - 1]
+    rank = sight.rank(value, there)
+    basis = Basis(rung=rung, step=step, value=value, cut=cut, rank=rank, n=len(there))
+    text = f"number {rank} of {len(there)} at rung {rung} (step {step}), where the best {going_on} go on: "
+    return Evidence(basis, text + _compared(value, cut, sight))
+
+
+def _turn(options: Any, sight: Sight) -> int:
+    return int((sight.step - options.warmup_steps) // options.interval_steps)
+
+
+def _compared(value: float, cut: float, sight: Sight) -> str:
+    left, right = _told(value, cut)
+    return f"{left} {'>' if sight.minimizes else '<'} {right}"
+
+
+def _told(value: float, cut: float) -> tuple[str, str]:
+    """Two numbers with as many digits as it takes to see that they differ."""
+    for digits in (3, 5, 8, 17):
+        left, right = f"{value:.{digits}g}", f"{cut:.{digits}g}"
+        if left != right:
+            break
+    return left, right
