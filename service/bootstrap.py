@@ -9,9 +9,11 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import TypeVar
 
 import uvicorn
 
@@ -20,15 +22,22 @@ from service.config import Settings
 from service.domain.errors import BasinError, StoreUnavailable
 from service.http.app import Application, create_app
 from service.http.services import Services
-from service.store import engine, migrating
+from service.search.engine import OptunaEngine
+from service.search.refusals import refusals
+from service.store import engine as engines
+from service.store import migrating
 from service.store.opening import open_store
+from service.usecases.judging import Judge
 from service.usecases.mirrors import Mirrors
 from service.usecases.ports import Store
+from service.usecases.suggester import Suggester
 from service.usecases.upkeep import Upkeep
 
 _log = logging.getLogger(__name__)
 _PATIENCE_SECONDS = 30.0
 _GRACE_SECONDS = 10
+_THINKERS = 2
+T = TypeVar("T")
 
 
 class CannotServe(BasinError):
@@ -55,9 +64,20 @@ def program_version() -> str:
 
 def build_app(settings: Settings, store: Store) -> Application:
     """The application over a store; it tidies up by itself and closes the store when it ends."""
+    mirrors = Mirrors(settings.mirror_trials)
+    thinking = ThreadPoolExecutor(_THINKERS, thread_name_prefix="basin-engine")
+    engine = OptunaEngine(keep_trials=settings.mirror_trials)
+
+    async def think(work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(thinking, work)
+
+    suggester = Suggester(store, engine, mirrors, think, owner=secrets.token_hex(16))
     services = Services(
         store=store,
-        mirrors=Mirrors(settings.mirror_trials),
+        mirrors=mirrors,
+        refusals=refusals,
+        suggester=suggester,
+        judge=Judge(store, engine, mirrors, think),
         draw_seed=lambda: secrets.randbits(63),
         version=program_version(),
         lease_ttl_seconds=settings.lease_ttl_seconds,
@@ -74,6 +94,8 @@ def build_app(settings: Settings, store: Store) -> Application:
         try:
             yield
         finally:
+            await suggester.close()
+            thinking.shutdown(wait=False, cancel_futures=True)
             tidying.cancel()
             await asyncio.gather(tidying, return_exceptions=True)
             await asyncio.to_thread(store.close)
@@ -113,12 +135,12 @@ def serve(settings: Settings, *, ready: Callable[[str], None] | None = None) -> 
 
 def migrate(settings: Settings) -> str:
     """Bring the database to the schema of this program; answers the revision."""
-    return migrating.migrate(engine.parse(settings.database_url))
+    return migrating.migrate(engines.parse(settings.database_url))
 
 
 def schema_state(settings: Settings) -> SchemaState:
     """Which schema the database has, and which one is needed; changes nothing."""
-    return SchemaState(migrating.found(engine.parse(settings.database_url)), migrating.head())
+    return SchemaState(migrating.found(engines.parse(settings.database_url)), migrating.head())
 
 
 class _Server(uvicorn.Server):

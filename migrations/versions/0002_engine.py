@@ -17,6 +17,7 @@ MOMENT = sa.DateTime(timezone=True)
 
 def upgrade() -> None:
     """Expand: nothing that the version before writes is in the way."""
+    op.add_column("studies", sa.Column("added", BIG, nullable=False, server_default="0"))
     op.add_column("studies", sa.Column("system", sa.Text(), nullable=False, server_default="{}"))
     op.add_column("trials", sa.Column("suggestion", sa.Text(), nullable=True))
     op.create_table(
@@ -50,3 +51,4 @@ def downgrade() -> None:
     op.drop_table("decisions")
     op.drop_column("trials", "suggestion")
     op.drop_column("studies", "system")
+    op.drop_column("studies", "added")

@@ -1,7 +1,6 @@
 """Reading JSON bodies: from bytes to a valid message in one step, and what is wrong with them in words."""
 
 import json
-from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -9,21 +8,17 @@ from pydantic_core import from_json
 
 from service.domain.errors import Invalid
 from service.http.errors import Rejection, bad_request
-from service.wire.problem import FieldError, dotted, field_errors
+from service.wire.problem import field_errors
 
 M = TypeVar("M", bound=BaseModel)
-_ESCAPED_NUL = b"\\u0000"
 
 
 def parse(raw: bytes, model: type[M]) -> M:
     """Read a body; it may hold NaN, and must not be nested deeper than the parser goes (about 200 levels)."""
     try:
-        body = model.model_validate_json(raw)
+        return model.model_validate_json(raw)
     except ValidationError as error:
         raise _refusal(raw, error) from None
-    if _ESCAPED_NUL in raw:
-        _refuse_nul(raw)
-    return body
 
 
 def refuse_twins(raw: bytes) -> None:
@@ -50,24 +45,3 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twin = next(name for name in names if names.count(name) > 1)
         raise not_json(f"{twin!r} stands twice in one object")
     return found
-
-
-def _refuse_nul(raw: bytes) -> None:
-    """Refuse text with the NUL character, which PostgreSQL cannot hold."""
-    if errors := [
-        FieldError(field=dotted(path), message="must not hold the NUL character") for path in _nuls(from_json(raw))
-    ]:
-        raise Invalid.of(errors)
-
-
-def _nuls(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    if isinstance(value, str) and "\0" in value:
-        yield path
-    elif isinstance(value, list):
-        for place, child in enumerate(value):
-            yield from _nuls(child, (*path, place))
-    elif isinstance(value, dict):
-        for name, child in value.items():
-            if "\0" in name:
-                yield (*path, name)
-            yield from _nuls(child, (*path, name))

@@ -34,6 +34,7 @@ STATUS: Mapping[type[domain.BasinError], int] = {
     domain.SeqGap: 409,
     domain.AlreadyCompleted: 409,
     domain.StudyBusy: 409,
+    domain.BudgetSpent: 409,
     domain.RequestReused: 409,
     domain.RevisionMismatch: 412,
     domain.Unavailable: 503,

@@ -1,4 +1,4 @@
-"""`python -m service.http.openapi` writes what is published at the root of the repository: contract and study schema."""
+"""`python -m service.http.openapi` writes what is published at the root: the contract and the study schema."""
 
 import json
 import sys

@@ -1,13 +1,17 @@
 """What the routes are given to work with; put together in one place and handed to `create_app`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
 from service.http.feed import Feed
+from service.usecases.judging import Judge
 from service.usecases.mirrors import Mirrors
 from service.usecases.ports import Store
+from service.usecases.suggester import Suggester
+from service.wire.problem import FieldError
+from service.wire.study import StudyDefinition
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +21,9 @@ class Services:
     store: Store
     mirrors: Mirrors
     draw_seed: Callable[[], int]
+    refusals: Callable[[StudyDefinition], Sequence[FieldError]] = lambda _: ()
+    suggester: Suggester | None = None
+    judge: Judge | None = None
     version: str
     lease_ttl_seconds: float = 60.0
     max_body_bytes: int = 2_000_000

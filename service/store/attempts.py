@@ -69,6 +69,11 @@ class SqlAttempts:
         """Write everything of these attempts that can change."""
         update_many(self._connection, _rows, [{**_address(attempt.key), **_changing(attempt)} for attempt in attempts])
 
+    def gpu_seconds(self, study_id: int) -> float:
+        """Sum up what all attempts of a study have used."""
+        used = select(func.coalesce(func.sum(_rows.c.gpu_seconds), 0.0)).where(_rows.c.study_id == study_id)
+        return float(self._connection.execute(used).scalar_one())
+
     def overdue(self, study_id: int, count: int) -> Sequence[Attempt]:
         """Lock up to `count` live attempts whose lease has expired by the database's clock."""
         wanted = (

@@ -37,6 +37,7 @@ class SqlStudies:
             "revision": 1,
             "seq": 1,
             "next_number": 0,
+            "added": 0,
             "system": {},
             "created_at": now,
             "updated_at": now,
@@ -97,9 +98,10 @@ class SqlStudies:
             raise StudyNotFound("the study has been deleted")
         return int(seq)
 
-    def next_number(self, study_id: int) -> tuple[int, int]:
+    def next_number(self, study_id: int, *, from_elsewhere: bool) -> tuple[int, int]:
         """Take the next trial number, and the seq that goes with it."""
-        row = self._connection.execute(_NEXT, {"study": study_id}).one_or_none()
+        given = {"study": study_id, "more": int(from_elsewhere)}
+        row = self._connection.execute(_NEXT, given).one_or_none()
         if row is None:
             raise StudyNotFound("the study has been deleted")
         return row.next_number - 1, row.seq
@@ -151,7 +153,7 @@ _BUMP = update(_rows).where(_this).values(seq=_rows.c.seq + 1).returning(_rows.c
 _NEXT = (
     update(_rows)
     .where(_this)
-    .values(seq=_rows.c.seq + 1, next_number=_rows.c.next_number + 1)
+    .values(seq=_rows.c.seq + 1, next_number=_rows.c.next_number + 1, added=_rows.c.added + bindparam("more"))
     .returning(_rows.c.next_number, _rows.c.seq)
 )
 
@@ -178,6 +180,7 @@ def _study(row: Row[Any]) -> Study:
         revision=row.revision,
         seq=row.seq,
         next_number=row.next_number,
+        added=row.added,
         system=row.system,
         created_at=row.created_at,
         updated_at=row.updated_at,

@@ -39,6 +39,8 @@ studies = Table(
     Column("revision", Integer, nullable=False),
     Column("seq", Id, nullable=False),
     Column("next_number", Id, nullable=False),
+    # Trials that ran elsewhere: no budget is spent on them.
+    Column("added", Id, nullable=False, server_default="0"),
     Column("system", Json, nullable=False, server_default="{}"),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),

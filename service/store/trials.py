@@ -26,7 +26,7 @@ class SqlTrials:
 
     def add(self, trial: Trial) -> Trial:
         """Add a trial under the study's next number (the one given is ignored); answers it with number and seq."""
-        number, seq = self._studies.next_number(trial.study_id)
+        number, seq = self._studies.next_number(trial.study_id, from_elsewhere=trial.origin == "added")
         self._connection.execute(insert(_rows), {**self._values(trial), "number": number, "seq": seq})
         return self.get(trial.study_id, number)
 

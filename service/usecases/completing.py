@@ -9,12 +9,12 @@ from service.domain.errors import AlreadyCompleted, Invalid
 from service.domain.states import AFTER_FAILURE
 from service.domain.study import Study
 from service.domain.trial import Attempt, AttemptKey, Point, Trial
-from service.usecases import studies
 from service.usecases.leasing import give_back
 from service.usecases.once import digest
 from service.usecases.ports import Transaction
 from service.usecases.record import save_trial
 from service.usecases.reporting import live
+from service.usecases.settling import aim, settle
 from service.wire.lease import Complete, Completed
 from service.wire.problem import FieldError
 from service.wire.trial import Failure, FailureClass
@@ -42,7 +42,9 @@ def complete(tx: Transaction, study: str, number: int, attempt: int, body: Compl
     tx.attempts.save([ended])
     if trial.state == "running":
         trial = _end(tx, target, trial, body, failure, values)
-    studies.settle(tx, target)
+    if trial.state == "completed" and trial.values is not None:
+        aim(tx, target, trial.values)
+    settle(tx, study)
     return _answer(ended, trial)
 
 

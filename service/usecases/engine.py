@@ -12,6 +12,8 @@ from typing import Any, Literal, Protocol
 from service.domain.study import Study
 from service.domain.trial import Trial, nothing
 from service.wire.message import Scalar
+from service.wire.scheduler import Deciding, PatientScheduler
+from service.wire.study import StudyDefinition
 
 System = Mapping[str, Any]
 Ending = Literal["completed", "pruned", "failed", "infeasible"]
@@ -36,11 +38,27 @@ class Curve:
         return len(self.steps)
 
 
+def judged(definition: StudyDefinition) -> str:
+    """The metric whose curves an engine is shown: the one that the scheduler names, or the first objective's."""
+    scheduler = definition.scheduler
+    named = scheduler.metric if isinstance(scheduler, Deciding) else None
+    if named is None and isinstance(scheduler, PatientScheduler) and scheduler.wrapped is not None:
+        named = scheduler.wrapped.metric
+    return named or definition.objectives[0].metric
+
+
+class Exhausted(Exception):
+    """Every point of the space has been suggested: there is nothing left to try."""
+
+
 @dataclass(frozen=True, slots=True)
 class History:
     """All that is known of a study at one moment: its trials in the order of their numbers, and the ended ones' curves.
 
     `trials` may have gaps. Queued trials are in it: they have been suggested, and nobody should suggest them again.
+    The study's `seq` tells of any change in them, so what an engine made of a trial may be kept until it changes.
+    `curves` are of the metric that is `judged`; a trial's is there as soon as the trial has ended. That of a paused one
+    may be there too: what it came to is then learned from, as if it would not go on.
     """
 
     study: Study
@@ -95,7 +113,11 @@ class Engine(Protocol):
     """A search engine. Its methods take time and no locks: they are called outside of transactions."""
 
     def suggest(self, history: History, number: int) -> Suggestion:
-        """The point for the trial that will have this number; the same history and number give the same point."""
+        """The point for the trial that will have this number; Exhausted if there is none left.
+
+        The same history and number give the same point. A trial of this number that is in the history is left out of
+        account: it is one that still waits, and is suggested anew.
+        """
 
     def judge(self, history: History, trial: Trial, curve: Curve) -> Verdict:
         """Whether a running trial, whose curve ends with what it just reported, goes on."""

@@ -5,13 +5,14 @@ from datetime import timedelta
 
 from pydantic import TypeAdapter
 
-from service.domain import space
+from service.domain import budget, space
 from service.domain.errors import WrongState
 from service.domain.study import Study
 from service.domain.trial import Attempt, AttemptKey, Trial
 from service.usecases.once import once
 from service.usecases.ports import Transaction
 from service.usecases.record import save_trial
+from service.usecases.settling import spending
 from service.wire.lease import Ask, Lease
 from service.wire.trial import Failure
 
@@ -47,11 +48,10 @@ def _grant(tx: Transaction, study: Study, body: Ask, ttl_seconds: float) -> tupl
         raise WrongState(f"study '{study.name}' is {study.state}: it hands out no trials")
     expire(tx, study)
     count = body.max_trials
-    if (most := study.definition.budget.max_running) is not None:
+    if budget.limited(study):
         # Two askers at once must not both see the last free place.
-        tx.studies.lock(study.name)
-        running = tx.trials.counts([study.id]).get(study.id, {}).get("running", 0)
-        count = max(0, min(count, most - running))
+        study = tx.studies.lock(study.name)
+        count = min(count, budget.may_run(study, spending(tx, study)))
     return tuple(_lease(tx, study, trial, body, ttl_seconds) for trial in tx.trials.claim(study.id, count))
 
 

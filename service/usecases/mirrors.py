@@ -13,6 +13,7 @@ from typing import Literal
 from service.domain.curve import better
 from service.domain.study import Study
 from service.domain.trial import Trial
+from service.usecases.engine import Curve, History, judged
 from service.usecases.ports import Transaction
 from service.wire.trial import TrialState
 
@@ -26,6 +27,8 @@ class Mirror:
         self.seq = 0
         self.trials: dict[int, Trial] = {}
         self.counts: Counter[TrialState] = Counter()
+        self._curves: dict[int, Curve] = {}
+        self._uncharted: set[int] = set()
         self._best: Trial | None = None
         self._lock = threading.Lock()
 
@@ -37,6 +40,17 @@ class Mirror:
                 self._take(study, changed)
                 # A chunk that is not full was the last one: whatever else raised the seq was no trial.
                 self.seq = changed[-1].seq if len(changed) == _AT_ONCE else study.seq
+
+    def history(self, tx: Transaction, study: Study) -> History:
+        """All that a search engine is told, as of this transaction: a copy that later changes leave alone."""
+        self.refresh(tx, study)
+        with self._lock:
+            if self._uncharted:
+                numbers = sorted(self._uncharted)
+                found = tx.points.curves(study.id, numbers, judged(study.definition))
+                self._curves |= {number: curve(found.get(number, ())) for number in numbers}
+                self._uncharted.clear()
+            return History(study, dict(self.trials), dict(self._curves), study.system)
 
     def best(self) -> Trial | None:
         """The completed trial with the best value of the first objective; of equals, the first to be added."""
@@ -50,6 +64,8 @@ class Mirror:
                 self.counts[before.state] -= 1
             self.counts[trial.state] += 1
             self.trials[trial.number] = trial
+            if trial.state not in {"queued", "running"}:
+                self._uncharted.add(trial.number)
             value = _value(trial, objective.metric)
             if value is not None and self._beats(trial, value, objective.metric, objective.direction):
                 self._best = trial
@@ -59,6 +75,14 @@ class Mirror:
         if self._best is None or best is None or self._best.number == trial.number:
             return True
         return better(value, best, direction) or (value == best and trial.number < self._best.number)
+
+
+def curve(points: Iterable[tuple[int, float]]) -> Curve:
+    """A curve of these points."""
+    made = Curve()
+    for step, value in points:
+        made.add(step, value)
+    return made
 
 
 def _value(trial: Trial, metric: str) -> float | None:

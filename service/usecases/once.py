@@ -20,7 +20,7 @@ def digest(body: BaseModel) -> str:
 def once(
     tx: Transaction, scope: str, request_id: str | None, body: BaseModel, answer: TypeAdapter[A], work: Callable[[], A]
 ) -> A:
-    """Do the work and remember its answer, or give the answer that is remembered."""
+    """Do the work and remember its answer, or give the answer that is remembered. An empty one is not worth it."""
     if request_id is None:
         return work()
     fingerprint = digest(body)
@@ -30,5 +30,6 @@ def once(
             raise RequestReused
         return answer.validate_python(before[1])
     result = work()
-    tx.requests.put(scope, request_id, fingerprint, answer.dump_python(result, mode="json"))
+    if result != ():
+        tx.requests.put(scope, request_id, fingerprint, answer.dump_python(result, mode="json"))
     return result

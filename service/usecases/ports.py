@@ -94,6 +94,9 @@ class Attempts(Protocol):
     def save(self, attempts: Sequence[Attempt]) -> None:
         """Write everything of these attempts that can change."""
 
+    def gpu_seconds(self, study_id: int) -> float:
+        """Sum up what all attempts of a study have used."""
+
     def overdue(self, study_id: int, count: int) -> Sequence[Attempt]:
         """Lock up to `count` live attempts whose lease has expired by the database's clock."""
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from pydantic import Field
+
 from service.domain.errors import (
     AttemptNotFound,
     BasinError,
@@ -12,10 +14,12 @@ from service.domain.errors import (
     SeqGap,
     StaleLease,
 )
+from service.domain.study import Study
 from service.domain.trial import Attempt, AttemptKey, Point
 from service.usecases.ports import Transaction
 from service.wire.lease import Directive, Report, Reported
 from service.wire.problem import FieldError
+from service.wire.scheduler import NoScheduler
 
 GO_ON = Directive(type="continue")
 
@@ -31,12 +35,18 @@ class ReportItem:
     ttl_seconds: float
 
 
-def report_together(tx: Transaction, items: Sequence[ReportItem]) -> Sequence[Reported | BaseException]:
+class Taken(Reported):
+    """A report that was taken in, and whether the study's scheduler may have something to say to its points."""
+
+    decides: bool = Field(exclude=True)
+
+
+def report_together(tx: Transaction, items: Sequence[ReportItem]) -> Sequence[Taken | BaseException]:
     """Take in many reports: one look at their attempts, one insert, one update. Each is accepted whole or refused."""
     studies = _studies(tx, {item.study for item in items})
     keys = [_key(studies[item.study], item) for item in items]
     attempts = dict(tx.attempts.lock(sorted({key for key in keys if key}, key=_order)))
-    results: list[Reported | BaseException] = []
+    results: list[Taken | BaseException] = []
     points: list[Point] = []
     changed: dict[AttemptKey, Attempt] = {}
     for item, key in zip(items, keys, strict=True):
@@ -49,7 +59,9 @@ def report_together(tx: Transaction, items: Sequence[ReportItem]) -> Sequence[Re
             continue
         attempts[key] = changed[key] = attempt
         points += new
-        results.append(Reported(acked_seq=attempt.acked_seq, directive=attempt.directive or GO_ON))
+        found = studies[item.study]
+        decides = bool(new) and isinstance(found, Study) and not isinstance(found.definition.scheduler, NoScheduler)
+        results.append(Taken(acked_seq=attempt.acked_seq, directive=attempt.directive or GO_ON, decides=decides))
     tx.points.append(points)
     tx.attempts.save(list(changed.values()))
     return results
@@ -118,18 +130,18 @@ def _steps_grow(attempt: Attempt, points: Sequence[Point], offset: int) -> None:
         raise Invalid.of(errors)
 
 
-def _studies(tx: Transaction, names: set[str]) -> dict[str, int | NotFound]:
-    found: dict[str, int | NotFound] = {}
+def _studies(tx: Transaction, names: set[str]) -> dict[str, Study | NotFound]:
+    found: dict[str, Study | NotFound] = {}
     for name in sorted(names):
         try:
-            found[name] = tx.studies.get(name).id
+            found[name] = tx.studies.get(name)
         except NotFound as missing:
             found[name] = missing
     return found
 
 
-def _key(study: int | NotFound, item: ReportItem) -> AttemptKey | None:
-    return AttemptKey(study, item.number, item.attempt) if isinstance(study, int) else None
+def _key(study: Study | NotFound, item: ReportItem) -> AttemptKey | None:
+    return AttemptKey(study.id, item.number, item.attempt) if isinstance(study, Study) else None
 
 
 def _order(key: AttemptKey) -> tuple[int, int, int]:

@@ -9,6 +9,7 @@ from service.domain.study import Study
 from service.usecases import trials
 from service.usecases.ports import Transaction
 from service.usecases.record import save_study, study_event
+from service.usecases.settling import move
 from service.wire.study import StudyDefinition, StudyPatch
 
 
@@ -29,12 +30,12 @@ def change(tx: Transaction, name: str, patch: StudyPatch, revision: int | None) 
 
 def pause(tx: Transaction, name: str, revision: int | None) -> Study:
     """Hand out no more trials until the study is resumed; running trials go on."""
-    return _move(tx, _locked(tx, name, revision), "paused")
+    return move(tx, _locked(tx, name, revision), "paused")
 
 
 def resume(tx: Transaction, name: str, revision: int | None) -> Study:
     """Hand out trials again: after a pause, a stop or the end."""
-    return _move(tx, _locked(tx, name, revision), "active")
+    return move(tx, _locked(tx, name, revision), "active")
 
 
 def stop(tx: Transaction, name: str, running: Literal["finish", "cancel"], revision: int | None) -> Study:
@@ -49,13 +50,7 @@ def stop(tx: Transaction, name: str, running: Literal["finish", "cancel"], revis
         busy = ()
     if study.state == "stopping" and busy:
         return study
-    return _move(tx, tx.studies.lock(name), "stopping" if busy else "stopped")
-
-
-def settle(tx: Transaction, study: Study) -> None:
-    """Let a stopping study be stopped once its last running trial has ended."""
-    if study.state == "stopping" and not tx.trials.counts([study.id]).get(study.id, {}).get("running"):
-        _move(tx, tx.studies.lock(study.name), "stopped")
+    return move(tx, tx.studies.lock(name), "stopping" if busy else "stopped")
 
 
 def archive(tx: Transaction, name: str, archived: bool, revision: int | None) -> Study:
@@ -81,12 +76,6 @@ def _locked(tx: Transaction, name: str, revision: int | None) -> Study:
     study = tx.studies.lock(name)
     study.expect(revision)
     return study
-
-
-def _move(tx: Transaction, study: Study, to: Literal["active", "paused", "stopping", "stopped"]) -> Study:
-    if study.state == to:
-        return study
-    return save_study(tx, study.moved(to), "study.state", state=to)
 
 
 def _running(tx: Transaction, study: Study) -> tuple[int, ...]:

@@ -5,13 +5,14 @@ from dataclasses import replace
 
 from pydantic import TypeAdapter
 
-from service.domain import curve, space
-from service.domain.errors import Invalid
+from service.domain import budget, curve, space
+from service.domain.errors import BudgetSpent, Invalid
 from service.domain.study import Study
 from service.domain.trial import Attempt, AttemptKey, Point, Trial
 from service.usecases.once import once
 from service.usecases.ports import Transaction
 from service.usecases.record import save_trial, trial_event
+from service.usecases.settling import settle
 from service.wire.lease import Directive
 from service.wire.problem import FieldError
 from service.wire.trial import AttemptState, Failure, NewTrial
@@ -28,7 +29,9 @@ def add(tx: Transaction, study: str, new: NewTrial) -> Trial:
 
 def cancel(tx: Transaction, study: str, number: int) -> Trial:
     """Cancel a trial that is queued, running or paused; its worker is told with its next report."""
-    return cancel_in(tx, tx.studies.get(study), number)
+    cancelled = cancel_in(tx, tx.studies.get(study), number)
+    settle(tx, study)
+    return cancelled
 
 
 def cancel_in(tx: Transaction, study: Study, number: int) -> Trial:
@@ -50,6 +53,10 @@ def _add(tx: Transaction, study: Study, new: NewTrial) -> Trial:
     values = _values(study, new, points, errors)
     if errors:
         raise Invalid.of(errors)
+    if new.state == "queued" and study.definition.budget.max_trials is not None:
+        study = tx.studies.lock(study.name)
+        if not budget.may_add(study):
+            raise BudgetSpent(f"study '{study.name}' has all of its {study.definition.budget.max_trials} trials")
     trial = Trial(
         study_id=study.id,
         number=0,

@@ -22,7 +22,7 @@ from service.http.answers import answer
 from service.http.documented import documented
 from service.http.route import WorkerRoute
 from service.http.services import served
-from service.usecases import completing, leasing
+from service.usecases import asking, completing
 from service.usecases.reporting import ReportItem, report_together
 from service.wire.lease import Ask, Complete, Completed, LeaseList, Report, Reported
 
@@ -53,6 +53,8 @@ async def report(
     """
     services = served(request)
     item = ReportItem(study, number, attempt, body, services.lease_ttl_seconds)
+    if services.judge is not None:
+        return answer(await services.judge.report(item))
     return answer(await services.store.write_together(report_together, item))
 
 
@@ -74,8 +76,10 @@ async def complete(
     body: Annotated[Complete, Body(openapi_examples=examples.COMPLETE)],
 ) -> Response:
     """Written once: the same body again gets the same answer, another one is refused."""
-    done = await served(request).store.write(lambda tx: completing.complete(tx, study, number, attempt, body))
-    return answer(done)
+    services = served(request)
+    if services.judge is not None:
+        return answer(await services.judge.complete(study, number, attempt, body))
+    return answer(await services.store.write(lambda tx: completing.complete(tx, study, number, attempt, body)))
 
 
 @router.post(
@@ -91,9 +95,11 @@ async def complete(
 async def ask(
     request: Request, study: StudyName, body: Annotated[Ask, Body(openapi_examples=examples.ASK)]
 ) -> Response:
-    """Answers no leases when nothing is queued. Sent again with the same `request_id`, the same leases are answered."""
+    """Answers the leases of queued trials; when none is queued, waits up to `wait_seconds` for one.
+
+    Sent again with the same `request_id`, the same leases are answered.
+    """
     services = served(request)
     ttl = services.lease_ttl_seconds
-    return answer(
-        LeaseList(leases=await services.store.write(lambda tx: leasing.ask(tx, study, body, ttl_seconds=ttl)))
-    )
+    leases = await asking.ask(services.store, services.suggester, study, body, ttl_seconds=ttl)
+    return answer(LeaseList(leases=leases))

@@ -16,7 +16,6 @@ from service.http.services import served
 from service.wire import study
 from service.wire.server import PROTOCOL, Health, Version
 
-
 router = APIRouter(tags=["server"], route_class=WireRoute)
 
 

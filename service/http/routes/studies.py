@@ -6,7 +6,7 @@ from fastapi import APIRouter, Body, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.domain.errors import NameTaken, RevisionMismatch, StudyBusy, StudyNotFound, WrongState
+from service.domain.errors import Invalid, NameTaken, RevisionMismatch, StudyBusy, StudyNotFound, WrongState
 from service.domain.query import StudyQuery
 from service.http import convert, examples, page_tokens
 from service.http.addresses import IfMatch, PageSize, PageToken, StudyName, entity_tag, revision, study_path
@@ -52,6 +52,8 @@ async def create(
 ) -> Response:
     """The body is what `study.yaml` holds. The seed is drawn by the server if none is given."""
     services = served(request)
+    if errors := services.refusals(definition):
+        raise Invalid.of(errors)
     if validate_only:
         await services.store.read(lambda tx: _name_is_free(tx, definition.name))
         return answer(definition)

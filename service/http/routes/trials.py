@@ -6,7 +6,7 @@ from fastapi import APIRouter, Body, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.domain.errors import Invalid, RequestReused, StudyNotFound, TrialNotFound, WrongState
+from service.domain.errors import BudgetSpent, Invalid, RequestReused, StudyNotFound, TrialNotFound, WrongState
 from service.domain.query import Condition, TrialOrder, TrialQuery, condition
 from service.domain.study import Study
 from service.http import convert, examples, page_tokens
@@ -35,7 +35,7 @@ _MOST_CONDITIONS = 20
         example=examples.TRIAL,
         status=201,
         headers={"Location": "The trial's address."},
-        errors=[StudyNotFound, RequestReused],
+        errors=[StudyNotFound, RequestReused, BudgetSpent],
     ),
 )
 async def add(

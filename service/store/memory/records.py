@@ -1,5 +1,6 @@
 """What trials leave behind, in memory: attempts, points, checkpoints; and the server's own events and answers."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -54,6 +55,12 @@ class MemoryAttempts:
         for attempt in attempts:
             key = attempt.key
             self._tables.attempts.put((key.study_id, key.number), key.attempt, own_attempt(attempt))
+
+    def gpu_seconds(self, study_id: int) -> float:
+        """Sum up what all attempts of a study have used."""
+        numbers = self._tables.trials.of(study_id)
+        found = [one for number in numbers for one in self._tables.attempts.of((study_id, number)).values()]
+        return math.fsum(one.gpu_seconds or 0.0 for one in found)
 
     def overdue(self, study_id: int, count: int) -> Sequence[Attempt]:
         """Read up to `count` live attempts whose lease has expired."""

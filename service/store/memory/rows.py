@@ -114,7 +114,8 @@ class MemoryTrials:
         """Add a trial under the study's next number; answers it with number and seq."""
         study = touched(self._tables, trial.study_id)
         added = own_trial(replace(trial, number=study.next_number, seq=study.seq))
-        self._tables.studies.put(None, study.id, replace(study, next_number=study.next_number + 1))
+        counted = replace(study, next_number=study.next_number + 1, added=study.added + (trial.origin == "added"))
+        self._tables.studies.put(None, study.id, counted)
         self._tables.trials.put(study.id, added.number, added)
         return own_trial(added)
 

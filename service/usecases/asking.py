@@ -1,0 +1,36 @@
+"""Asking for a trial: claim one that is queued, or wait until one is."""
+
+import asyncio
+import time
+from contextlib import suppress
+from functools import partial
+
+from service.usecases import leasing, settling
+from service.usecases.ports import Store
+from service.usecases.suggester import Suggester
+from service.wire.lease import Ask, Lease
+
+
+async def ask(
+    store: Store, suggester: Suggester | None, study: str, body: Ask, *, ttl_seconds: float
+) -> tuple[Lease, ...]:
+    """Leases for queued trials; if there are none, wait for suggestions as long as the asker is willing to."""
+    claim = partial(leasing.ask, study=study, body=body, ttl_seconds=ttl_seconds)
+    leases = await store.write(claim)
+    if suggester is None:
+        return leases
+    suggester.want(study)
+    if leases or not body.wait_seconds:
+        return leases
+    until = time.monotonic() + body.wait_seconds
+    async with suggester.board.ask(study) as turn:
+        leases = await store.write(claim)  # what was queued before we stood on the board wakes nobody
+        # Only the waiting is cut short, never a claim: its leases would belong to nobody.
+        while not leases and (left := until - time.monotonic()) > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(turn.wait(), left)
+            turn.clear()
+            leases = await store.write(claim)
+    if not leases:
+        await store.write(partial(settling.settle, name=study))
+    return leases

@@ -1,0 +1,109 @@
+"""How a suggestion becomes a queued trial, and how one that nobody has taken yet is made anew."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from service.domain import budget
+from service.domain.study import Study
+from service.domain.trial import Trial
+from service.usecases.engine import History, Suggestion
+from service.usecases.mirrors import Mirrors
+from service.usecases.ports import Transaction
+from service.usecases.record import trial_event
+
+LEASE_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a suggester sees of a study: everything that is known, and what waits to be taken."""
+
+    history: History
+    waiting: tuple[Trial, ...]
+    ended: int
+
+    @property
+    def study(self) -> Study:
+        """The study."""
+        return self.history.study
+
+    @property
+    def stale(self) -> tuple[Trial, ...]:
+        """The suggestions that wait and were made when fewer results were known."""
+        return tuple(trial for trial in self.waiting if _knew(trial) < self.ended)
+
+
+def situation(tx: Transaction, mirrors: Mirrors, name: str) -> Situation:
+    """What there is to know now."""
+    study = tx.studies.get(name)
+    mirror = mirrors.of(tx, study)
+    history = mirror.history(tx, study)
+    waiting = tuple(trial for trial in history.trials.values() if trial.state == "queued")
+    ended = sum(count for state, count in mirror.counts.items() if state not in {"queued", "running", "paused"})
+    return Situation(history, waiting, ended)
+
+
+def take(tx: Transaction, study: Study, owner: str) -> bool:
+    """Be the one process that makes this study's suggestions."""
+    return tx.suggesters.take(study.id, owner, LEASE_SECONDS)
+
+
+def put(tx: Transaction, seen: Situation, owner: str, suggestion: Suggestion, about: dict[str, Any]) -> Trial | None:
+    """Queue a suggestion, if the study is still as it was seen; otherwise nothing, and it is thought over again."""
+    study = tx.studies.lock(seen.study.name)
+    if study.id != seen.study.id or study.next_number != seen.study.next_number or study.state != "active":
+        return None
+    if not budget.may_add(study) or not take(tx, study, owner):
+        return None
+    trial = tx.trials.add(
+        Trial(
+            study_id=study.id,
+            number=0,
+            origin="sampled",
+            params=suggestion.params,
+            system=suggestion.system,
+            suggestion=about,
+            created_at=tx.now,
+        )
+    )
+    remember(tx, study.name, suggestion.study_system)
+    trial_event(tx, study, trial, "trial.created")
+    return trial
+
+
+def renew(
+    tx: Transaction, seen: Situation, owner: str, number: int, suggestion: Suggestion, about: dict[str, Any]
+) -> bool:
+    """Put a better suggestion in the place of one that nobody has taken."""
+    trial = tx.trials.lock(seen.study.id, number)
+    if trial.state != "queued" or trial.origin != "sampled" or trial.attempts or not take(tx, seen.study, owner):
+        return False
+    tx.trials.save(replace(trial, params=suggestion.params, system=suggestion.system, suggestion=about))
+    remember(tx, seen.study.name, suggestion.study_system)
+    return True
+
+
+def remember(tx: Transaction, name: str, system: Any) -> None:
+    """Keep what the engine wants to know again of a study."""
+    if system:
+        study = tx.studies.lock(name)
+        tx.studies.save(replace(study, system={**study.system, **system}))
+
+
+def about(seen: Situation, engine: str, note: str | None) -> dict[str, Any]:
+    """Where a suggestion comes from, so that it can be told and worked out again."""
+    return {
+        "seq": seen.study.seq,
+        "ended": seen.ended,
+        "sampler": seen.study.definition.sampler.model_dump(),
+        "seed": seen.study.definition.seed,
+        "engine": engine,
+        "note": note,
+    }
+
+
+def _knew(trial: Trial) -> int:
+    """How many results were known when a waiting suggestion was made; one that a user gave is never stale."""
+    if trial.suggestion is None or trial.attempts:
+        return 2**53
+    return int(trial.suggestion["ended"])
