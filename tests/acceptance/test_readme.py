@@ -46,7 +46,10 @@ def test_what_follows_works(server: ServerProcess, tmp_path: Path) -> None:
         else:
             outputs.append(run([sys.executable, "-c", here]))
     assert "digits-mlp" in outputs[0]
-    assert [line.split()[:2] for line in outputs[-1].splitlines()] == [["0", "queued"], ["1", "queued"]]
+    *ended, best = outputs[-1].splitlines()
+    assert [line.split()[0] for line in ended] == [str(number) for number in range(10)]
+    assert {line.split()[1] for line in ended} <= {"completed", "pruned"}
+    assert "'values': {'val_loss':" in best
 
 
 def test_every_address_it_names_answers(server: ServerProcess) -> None:
