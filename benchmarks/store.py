@@ -127,11 +127,11 @@ async def _caller(store: SqlStore, lease: Lease, until: float, seen: Round, stal
                 seen.refused += 1
             begin = time.perf_counter()
         try:
-            answer = await store.write_together(report_together, _item(lease, lease.token, seq, point))
+            taken = await store.write_together(report_together, _item(lease, lease.token, seq, point))
         except Exception:
             seen.harmed += 1
             raise
-        seen.acknowledged += answer.acked_seq == seq
+        seen.acknowledged += taken.answer.acked_seq == seq
         seen.waits.append(time.perf_counter() - begin)
 
 

@@ -22,7 +22,10 @@ _NAME = TypeAdapter(Identifier)
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A comparison that rows must pass: on `value` (the first objective's) or on a parameter."""
+    """A comparison that rows must pass: on `value` (the first objective's) or on a parameter.
+
+    What is not there, is NaN, or is of another kind (number, text, bool) never passes, not with `!=` either.
+    """
 
     field: str
     operator: Operator
@@ -51,7 +54,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialQuery:
-    """Which trials of a study, and in which order. Rows without a value stand last, whatever the order."""
+    """Which trials of a study, and in which order.
+
+    Rows without a value, or with NaN, stand last, whatever the order; equal ones stand in the order of their numbers.
+    """
 
     states: tuple[TrialState, ...] = ()
     origins: tuple[Origin, ...] = ()

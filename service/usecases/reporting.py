@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from pydantic import Field
-
 from service.domain.errors import (
     AttemptNotFound,
     BasinError,
@@ -19,7 +17,6 @@ from service.domain.trial import Attempt, AttemptKey, Point
 from service.usecases.ports import Transaction
 from service.wire.lease import Directive, Report, Reported
 from service.wire.problem import FieldError
-from service.wire.scheduler import NoScheduler
 
 GO_ON = Directive(type="continue")
 
@@ -35,10 +32,15 @@ class ReportItem:
     ttl_seconds: float
 
 
-class Taken(Reported):
-    """A report that was taken in, and whether the study's scheduler may have something to say to its points."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A report that was taken in: its answer, and what a judge needs to know. `before` is the last step before it."""
 
-    decides: bool = Field(exclude=True)
+    answer: Reported
+    study: Study
+    key: AttemptKey
+    before: int | None
+    points: tuple[Point, ...]
 
 
 def report_together(tx: Transaction, items: Sequence[ReportItem]) -> Sequence[Taken | BaseException]:
@@ -53,15 +55,18 @@ def report_together(tx: Transaction, items: Sequence[ReportItem]) -> Sequence[Ta
         try:
             if key is None:
                 raise studies[item.study]  # type: ignore[misc]  # no key means that reading the study was refused
-            attempt, new = take(attempts.get(key), key, item.report, tx.now, item.ttl_seconds)
+            before = attempts.get(key)
+            attempt, new = take(before, key, item.report, tx.now, item.ttl_seconds)
         except BasinError as refusal:
             results.append(refusal)
             continue
         attempts[key] = changed[key] = attempt
         points += new
-        found = studies[item.study]
-        decides = bool(new) and isinstance(found, Study) and not isinstance(found.definition.scheduler, NoScheduler)
-        results.append(Taken(acked_seq=attempt.acked_seq, directive=attempt.directive or GO_ON, decides=decides))
+        told = Reported(acked_seq=attempt.acked_seq, directive=attempt.directive or GO_ON)
+        study = studies[item.study]
+        assert before is not None
+        assert isinstance(study, Study)
+        results.append(Taken(told, study, key, before.last_step, tuple(new)))
     tx.points.append(points)
     tx.attempts.save(list(changed.values()))
     return results

@@ -4,11 +4,13 @@ Each pair of a sampler and a pruner is played through in both directions, with p
 fail, trials that cannot be trained, and three at a time. Twice for the engine: alone, and two taking turns.
 """
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import pytest
 
 from service.domain.study import Study
+from service.search import frozen, seeds, view
 from service.search.engine import OptunaEngine
 from tests.conformance.engine.cases import (
     OTHER_SPACES,
@@ -98,3 +100,56 @@ def test_every_pruner_stops_some_trials_and_not_all(pruner: str) -> None:
         ends = [run.end for run in played(case, PRUNERS[pruner], (direction,), case.space, script)[1]]
         stopped = sum(str(end).startswith("pruned") for end in ends)
         assert 2 <= stopped <= len(ends) - 4
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "tpe-group", "tpe-independent", "gp", "cmaes", "sobol", "nsga2", "nsga3"])
+def test_every_sampler_comes_to_choose_for_itself(sampler: str) -> None:
+    """Else the comparison would be one of random points."""
+    case = SAMPLERS[sampler]
+    random = SamplerCase(sampler={"type": "random"}, optuna=SAMPLERS["random"].optuna, space=case.space)
+    script = troubled(case, ("minimize",), case.space)
+    chosen = played(case, PRUNERS["none"], ("minimize",), case.space, script)[1]
+    drawn = played(random, PRUNERS["none"], ("minimize",), case.space, script)[1]
+    assert sum(one != other for one, other in zip(chosen, drawn, strict=True)) >= 3
+
+
+MISTAKES: dict[str, tuple[str, str, Any, str, Any]] = {
+    "lists that were handed out change": ("random", "asha", view.View, "own_as_it_is", lambda self: self.own),
+    "what waits and runs is not shown": ("tpe", "none", view.View, "_put_own", lambda *_: None),
+    "what cannot be trained is forgotten": (
+        "tpe",
+        "none",
+        frozen.Look,
+        "values",
+        lambda self, state, values: None if state == "infeasible" else [values["loss"]] if values else None,
+    ),
+    "what was pruned has no value": ("tpe", "median", frozen.Freezer, "_curve", lambda *_: {}),
+    "rungs are not remembered": ("random", "asha", MemoryDriver, "report", None),
+}
+
+
+def _forgetful(report: Callable[..., bool]) -> Callable[..., bool]:
+    def forgetful(self: MemoryDriver, number: int, step: int, value: float) -> bool:
+        stops = report(self, number, step, value)
+        self._save(number, "running", system={})
+        return stops
+
+    return forgetful
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_would_be_seen(mistake: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    sampler, pruner, owner, name, wrong = MISTAKES[mistake]
+    case = SAMPLERS[sampler]
+    script = troubled(case, ("minimize",), case.space)
+    monkeypatch.setattr(owner, name, wrong or _forgetful(getattr(owner, name)))
+    optunas, ours, _ = played(case, PRUNERS[pruner], ("minimize",), case.space, script)
+    assert ours != optunas
+
+
+def test_another_seed_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = SAMPLERS["tpe"]
+    script = troubled(case, ("minimize",), case.space)
+    monkeypatch.setattr("service.search.engine.seeds", lambda *_: seeds.Seeds(study=1, trial=1))
+    optunas, ours, _ = played(case, PRUNERS["none"], ("minimize",), case.space, script)
+    assert ours != optunas

@@ -55,7 +55,7 @@ async def report(
     item = ReportItem(study, number, attempt, body, services.lease_ttl_seconds)
     if services.judge is not None:
         return answer(await services.judge.report(item))
-    return answer(await services.store.write_together(report_together, item))
+    return answer((await services.store.write_together(report_together, item)).answer)
 
 
 @router.post(

@@ -62,8 +62,7 @@ class Desk:
         )
         body = Report(token=fields.get("token", lease.token), first_seq=first, points=points)
         item = ReportItem(lease.study, lease.trial, lease.attempt, body, TTL)
-        told: Reported = self._runner.run(self.store.write_together(report_together, item))
-        return told
+        return self._runner.run(self.store.write_together(report_together, item)).answer
 
     def complete(self, lease: Lease, **fields: Any) -> Completed:
         body = Complete.model_validate({"token": lease.token, "outcome": "completed", **fields})
