@@ -44,8 +44,10 @@ def run(arguments: argparse.Namespace) -> Outcome:
             for turn in range(ROUNDS + 1):
                 for name, url in urls.items():
                     with ServerProcess(url, Path(folder), log_level="warning") as server:
+                        _reports(server, f"warm-{turn}", 1.0, "none")
                         loads[name].append(_reports(server, f"bench-{turn}", seconds, "none"))
                 with ServerProcess(urls["sqlite"], Path(folder), log_level="warning") as server:
+                    _reports(server, f"warm-judged-{turn}", 1.0, "asha")
                     loads[_JUDGED].append(_reports(server, f"judged-{turn}", seconds, "asha"))
                 loads["bare FastAPI"].append(drive(port, [_report("/bare", 1) for _ in range(CONNECTIONS)], seconds))
     for name, seen in loads.items():

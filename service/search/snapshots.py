@@ -93,11 +93,12 @@ class Snapshots:
         self._infeasible += sum(_infeasible(trial) - _infeasible(self._sources.get(trial.number)) for trial in changed)
         marked = self._infeasible > 0
         everyone = self._freezer.look.feasibility and marked != was_marked
+        stale = any(map(self._may_have_another_curve, changed))
         for trial in trials if everyone else changed:
             self._take(trial, history.curves.get(trial.number), marked, everyone)
         self._current = Snapshot(list(map(self._frozen.__getitem__, numbers)))
         if self._columns is not None:
-            self._compare(self._columns, history, changed)
+            self._compare(self._columns, history, None if stale else changed)
         self._seq = history.study.seq
 
     def _take(self, trial: Trial, curve: Curve | None, marked: bool, again: bool) -> None:
@@ -108,14 +109,20 @@ class Snapshots:
                 self._tried.put(trial.number, place(self._freezer.layout, trial.params))
         self._sources[trial.number] = trial
 
-    def _compare(self, columns: Columns, history: History, changed: Collection[Trial]) -> None:
-        complete = {trial.number for trial in changed if self._frozen[trial.number].state is TrialState.COMPLETE}
-        if any(trial.number in columns for trial in changed if trial.number not in complete):
-            # One that could not be trained is tried again. It is rare, and values know not whose they are.
+    def _may_have_another_curve(self, trial: Trial) -> bool:
+        """Whether a trial that has been compared with is another one now: what was infeasible can be tried again."""
+        if self._columns is None or trial.number not in self._columns:
+            return False
+        return {trial.state, self._sources[trial.number].state} != {"completed"}
+
+    def _compare(self, columns: Columns, history: History, changed: Collection[Trial] | None) -> None:
+        if changed is None:
+            # It is rare, and values know not whose they are.
             columns.clear()
-            complete = {trial.number for trial in self._current.of((TrialState.COMPLETE,))}
-        for number in complete:
-            columns.add(number, history.curves.get(number))
+            changed = history.trials.values()
+        for trial in changed:
+            if self._frozen[trial.number].state is TrialState.COMPLETE:
+                columns.add(trial.number, history.curves.get(trial.number))
 
     def _clear(self) -> None:
         self._infeasible = 0

@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
+from service.domain.errors import StoreUnavailable
 from service.domain.event import Event
 from service.store import tables
 from service.store.bulk import insert_many
@@ -81,7 +83,11 @@ class SqlRequests:
     def put(self, scope: str, request_id: str, digest: str, answer: Any) -> None:
         """Remember an answer (plain JSON)."""
         written = {"scope": scope, "request_id": request_id, "digest": digest, "answer": answer}
-        self._connection.execute(insert(_requests), {**written, "at": self._clock.now})
+        try:
+            self._connection.execute(insert(_requests), {**written, "at": self._clock.now})
+        except IntegrityError as error:
+            # Another replica has carried it out since we looked. Asked again, its answer is found.
+            raise StoreUnavailable("the same request is being carried out by another server") from error
 
     def prune(self, before: datetime) -> int:
         """Forget the answers older than a time; answers how many."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
+from optuna.trial import TrialState
 
 from service.domain.study import Study
 from service.search import frozen, seeds, view
@@ -115,7 +116,13 @@ def test_every_sampler_comes_to_choose_for_itself(sampler: str) -> None:
 
 MISTAKES: dict[str, tuple[str, str, Any, str, Any]] = {
     "lists that were handed out change": ("random", "asha", view.View, "own_as_it_is", lambda self: self.own),
-    "what waits and runs is not shown": ("tpe", "none", view.View, "_put_own", lambda *_: None),
+    "what waits and runs is not shown": (
+        "tpe",
+        "none",
+        frozen,
+        "STATES",
+        {**frozen.STATES, "queued": TrialState.FAIL, "running": TrialState.FAIL},
+    ),
     "what cannot be trained is forgotten": (
         "tpe",
         "none",
@@ -123,7 +130,7 @@ MISTAKES: dict[str, tuple[str, str, Any, str, Any]] = {
         "values",
         lambda self, state, values: None if state == "infeasible" else [values["loss"]] if values else None,
     ),
-    "what was pruned has no value": ("tpe", "median", frozen.Freezer, "_curve", lambda *_: {}),
+    "what was pruned has no value": ("tpe", "threshold", frozen.Freezer, "_curve", lambda *_: {}),
     "rungs are not remembered": ("random", "asha", MemoryDriver, "report", None),
 }
 

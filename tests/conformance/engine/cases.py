@@ -190,25 +190,25 @@ def _qmc(sequence: str) -> Callable[[Seeds], BaseSampler]:
 GRID_VALUES: Mapping[str, Any] = {"width": WIDTHS, "batch": range(4), "dropout": (0.0, 0.2, 0.4)}
 SAMPLERS: Mapping[str, SamplerCase] = {
     "tpe": SamplerCase(
-        sampler={"type": "tpe", "startup_trials": 6},
-        optuna=lambda seeds: samplers.TPESampler(seed=seeds.trial, n_startup_trials=6, multivariate=True),
+        sampler={"type": "tpe", "startup_trials": 3},
+        optuna=lambda seeds: samplers.TPESampler(seed=seeds.trial, n_startup_trials=3, multivariate=True),
         space=FLAT,
     ),
     "tpe-conditional": SamplerCase(
-        sampler={"type": "tpe", "startup_trials": 6, "ei_candidates": 7},
+        sampler={"type": "tpe", "startup_trials": 3, "ei_candidates": 7},
         optuna=lambda seeds: samplers.TPESampler(
-            seed=seeds.trial, n_startup_trials=6, n_ei_candidates=7, multivariate=True
+            seed=seeds.trial, n_startup_trials=3, n_ei_candidates=7, multivariate=True
         ),
         space=BRANCHING,
     ),
     "tpe-group": SamplerCase(
-        sampler={"type": "tpe", "startup_trials": 6, "group": True},
-        optuna=lambda seeds: samplers.TPESampler(seed=seeds.trial, n_startup_trials=6, multivariate=True, group=True),
+        sampler={"type": "tpe", "startup_trials": 3, "group": True},
+        optuna=lambda seeds: samplers.TPESampler(seed=seeds.trial, n_startup_trials=3, multivariate=True, group=True),
         space=BRANCHING,
     ),
     "tpe-independent": SamplerCase(
-        sampler={"type": "tpe", "startup_trials": 6, "multivariate": False},
-        optuna=lambda seeds: samplers.TPESampler(seed=seeds.trial, n_startup_trials=6, multivariate=False),
+        sampler={"type": "tpe", "startup_trials": 3, "multivariate": False},
+        optuna=lambda seeds: samplers.TPESampler(seed=seeds.trial, n_startup_trials=3, multivariate=False),
         space=BRANCHING,
         trials=20,
     ),

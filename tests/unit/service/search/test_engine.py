@@ -45,7 +45,8 @@ def test_the_same_history_and_number_give_the_same_point(sampler: str) -> None:
     for number in (25, 20, 21):
         used.suggest(finished(number - 5, sampler=sampler), number)
     assert used.suggest(known, 20) == OptunaEngine().suggest(known, 20) == used.suggest(known, 20)
-    assert used.suggest(known, 20) != used.suggest(known, 21)
+    # A sequence goes on when the study remembers where it was, not by the number of the trial.
+    assert sampler == "qmc" or used.suggest(known, 20) != used.suggest(known, 21)
 
 
 def test_a_trial_that_waits_can_be_suggested_anew() -> None:
