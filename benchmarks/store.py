@@ -104,7 +104,7 @@ async def _reports(url: str, *, together: bool, seconds: float) -> Round:
 
 
 async def _leases(store: SqlStore) -> list[Lease]:
-    definition = StudyDefinition.model_validate({**DEFINITION_EXAMPLE, "name": f"bench-{time.time_ns()}"})
+    definition = StudyDefinition.model_validate({**DEFINITION_EXAMPLE, "name": f"bench-{time.time_ns()}", "budget": {}})
     await store.write(lambda tx: studies.create(tx, definition, seed=1))
     new = NewTrial(params=_PARAMS)
     await asyncio.gather(*[store.write(lambda tx: trials.add(tx, definition.name, new)) for _ in range(CALLERS)])

@@ -42,7 +42,8 @@ class Changes:
                 return
             self._waiting[future] = loop
         try:
-            await asyncio.wait_for(future, min(seconds, _POLL_SECONDS))
+            async with asyncio.timeout(min(seconds, _POLL_SECONDS)):
+                await future
         except TimeoutError:
             pass
         finally:

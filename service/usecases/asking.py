@@ -28,7 +28,8 @@ async def ask(
         # Only the waiting is cut short, never a claim: its leases would belong to nobody.
         while not leases and (left := until - time.monotonic()) > 0:
             with suppress(TimeoutError):
-                await asyncio.wait_for(turn.wait(), left)
+                async with asyncio.timeout(left):
+                    await turn.wait()
             turn.clear()
             leases = await store.write(claim)
     if not leases:

@@ -78,8 +78,10 @@ class Suggester:
                     busy = False
                 if not busy:
                     # Also by the clock: another process that was suggesting may have died.
+                    # Not wait_for(): before Python 3.12 it may swallow a cancellation.
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(happened.wait(), _LOOK_SECONDS)
+                        async with asyncio.timeout(_LOOK_SECONDS):
+                            await happened.wait()
 
     async def _step(self, study: str) -> bool:
         """Make one suggestion, if one is needed; whether there may be more to do."""
@@ -109,7 +111,10 @@ class Suggester:
 
     async def _renew(self, seen: Situation) -> bool:
         number = seen.stale[0].number
-        suggestion = await self._run(partial(self._engine.suggest, seen.history, number))
+        try:
+            suggestion = await self._run(partial(self._engine.suggest, seen.history, number))
+        except Exhausted:
+            return False
         told = suggesting.about(seen, type(self._engine).__name__, suggestion.note)
         return await self._store.write(lambda tx: suggesting.renew(tx, seen, self._owner, number, suggestion, told))
 

@@ -49,7 +49,7 @@ def test_no_acknowledged_write_is_lost_when_the_server_is_killed(
 
 async def _prepare(server: ServerProcess, written: Written) -> None:
     async with httpx2.AsyncClient(base_url=server.address) as client:
-        definition = {**DEFINITION_EXAMPLE, "name": "killed"}
+        definition = {**DEFINITION_EXAMPLE, "name": "killed", "budget": {}}
         (await client.post("/v1/studies", json=definition)).raise_for_status()
         for _ in range(REPORTERS):
             (await client.post(f"{STUDY}/trials", json={"params": PARAMS})).raise_for_status()

@@ -25,7 +25,7 @@ PARAMS: dict[str, bool | int | float | str | None] = {
 
 async def create(store: SqlStore, *names: str) -> None:
     for name in names:
-        definition = StudyDefinition.model_validate({**DEFINITION_EXAMPLE, "name": name})
+        definition = StudyDefinition.model_validate({**DEFINITION_EXAMPLE, "name": name, "budget": {}})
         await store.write(partial(studies.create, definition=definition, seed=1))
 
 

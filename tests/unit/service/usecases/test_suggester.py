@@ -1,0 +1,178 @@
+"""Suggestions ahead of time, and those who wait for them, with an engine that counts."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any, TypeVar
+
+import pytest
+
+from service.domain.errors import WrongState
+from service.domain.trial import Trial
+from service.usecases import asking, studies, suggesting
+from service.usecases.engine import Curve, Ended, Ending, Exhausted, History, Suggestion, Verdict
+from service.usecases.mirrors import Mirrors
+from service.usecases.suggester import Suggester
+from service.wire.lease import Ask, Lease
+from tests.unit.service.usecases.conftest import Desk
+
+T = TypeVar("T")
+
+
+class Counting:
+    """An engine that suggests lr = 1/(2 + how much it knows), and has only so many points."""
+
+    def __init__(self, points: int = 10**6) -> None:
+        self.points = points
+        self.asked: list[int] = []
+
+    def suggest(self, history: History, number: int) -> Suggestion:
+        self.asked.append(number)
+        if len(history.trials) >= self.points and number not in history.trials:
+            raise Exhausted
+        ended = sum(1 for trial in history.trials.values() if trial.finished)
+        return Suggestion(params={"lr": 1 / (2 + ended)}, study_system={"last": number})
+
+    def judge(self, history: History, trial: Trial, curve: Curve) -> Verdict:
+        raise NotImplementedError
+
+    def ended(self, history: History, trial: Trial, curve: Curve, ending: Ending, values: Any) -> Ended:
+        raise NotImplementedError
+
+
+async def at_once(work: Callable[[], T]) -> T:
+    return work()
+
+
+@contextmanager
+def suggesting_with(desk: Desk, engine: Counting, owner: str = "me") -> Iterator[Suggester]:
+    suggester = Suggester(desk.store, engine, Mirrors(1000), at_once, owner=owner)
+    yield suggester
+    desk.run(suggester.close())
+
+
+def ask(desk: Desk, suggester: Suggester, wait: float = 5, **fields: Any) -> Coroutine[Any, Any, tuple[Lease, ...]]:
+    body = Ask(worker="w", wait_seconds=wait, **fields)
+    return asking.ask(desk.store, suggester, "s", body, ttl_seconds=60)
+
+
+async def until(true: Callable[[], Awaitable[bool]]) -> None:
+    """Let others run until something holds; a test that waits in vain is ended by its time limit."""
+    while not await true():
+        await asyncio.sleep(0)
+
+
+async def queued(desk: Desk) -> list[Trial]:
+    seen = await desk.store.read(partial(suggesting.situation, mirrors=Mirrors(1000), name="s"))
+    return list(seen.waiting)
+
+
+def test_an_asker_gets_a_suggestion_and_more_wait_behind_it(desk: Desk) -> None:
+    desk.study()
+
+    async def scene(suggester: Suggester) -> None:
+        (lease,) = await ask(desk, suggester)
+        assert (lease.trial, lease.params) == (0, {"lr": 0.5})
+
+        async def two_wait() -> bool:
+            return len(await queued(desk)) == 2
+
+        await until(two_wait)
+
+    with suggesting_with(desk, Counting()) as suggester:
+        desk.run(scene(suggester))
+    trial = desk.trial(1)
+    assert trial.origin == "sampled"
+    assert trial.suggestion is not None
+    assert trial.suggestion["engine"] == "Counting"
+    assert desk.read(lambda tx: tx.studies.get("s")).system["last"] >= 1
+
+
+def test_many_askers_get_one_trial_each(desk: Desk) -> None:
+    desk.study()
+
+    async def scene(suggester: Suggester) -> None:
+        leases = await asyncio.gather(*[ask(desk, suggester) for _ in range(20)])
+        assert sorted(lease.trial for (lease,) in leases) == list(range(20))
+
+    with suggesting_with(desk, Counting()) as suggester:
+        desk.run(scene(suggester))
+
+
+def test_suggestions_that_nobody_took_are_made_anew_when_a_result_arrives(desk: Desk) -> None:
+    desk.study()
+    with suggesting_with(desk, Counting()) as suggester:
+        (lease,) = desk.run(ask(desk, suggester))
+
+        async def knowing() -> bool:
+            waiting = await queued(desk)
+            return len(waiting) == 2 and all(trial.params == {"lr": 1 / 3} for trial in waiting)
+
+        async def scene() -> None:
+            await asyncio.to_thread(lambda: None)
+            await until(knowing)
+
+        desk.complete(lease, values={"loss": 1})
+        desk.run(scene())
+
+
+def test_what_a_user_enqueued_is_left_as_it_is(desk: Desk) -> None:
+    desk.study()
+    desk.enqueue(2)
+    engine = Counting()
+    with suggesting_with(desk, engine) as suggester:
+        (lease,) = desk.run(ask(desk, suggester))
+        desk.complete(lease, values={"loss": 1})
+        (second,) = desk.run(ask(desk, suggester))
+    assert (lease.trial, second.trial) == (0, 1)
+    assert second.params == {"lr": 0.1}
+    assert desk.trial(1).origin == "enqueued"
+
+
+def test_one_process_suggests_and_another_takes_over_when_it_is_gone(desk: Desk) -> None:
+    study = desk.study()
+    assert desk.write(lambda tx: suggesting.take(tx, study, "dead"))
+    engine = Counting()
+    with suggesting_with(desk, engine) as suggester:
+        assert desk.run(ask(desk, suggester, wait=0.01)) == ()
+        assert engine.asked == []
+        desk.later(seconds=suggesting.LEASE_SECONDS + 1)
+        assert len(desk.run(ask(desk, suggester))) == 1
+
+
+@pytest.mark.parametrize("budget", [{"max_trials": 3}, {"max_running": 3}])
+def test_a_budget_bounds_what_is_suggested_and_run(desk: Desk, budget: dict[str, int]) -> None:
+    desk.study(budget=budget)
+
+    async def scene(suggester: Suggester) -> int:
+        return sum(map(len, await asyncio.gather(*[ask(desk, suggester, wait=0.2) for _ in range(8)])))
+
+    with suggesting_with(desk, Counting()) as suggester:
+        assert desk.run(scene(suggester)) == 3
+
+
+def test_a_space_with_nothing_left_ends_the_study(desk: Desk) -> None:
+    desk.study()
+    with suggesting_with(desk, Counting(points=2)) as suggester:
+        for _ in range(2):
+            (lease,) = desk.run(ask(desk, suggester))
+            desk.complete(lease, values={"loss": 1})
+        with suppress(WrongState):  # it may have been found out already, when the last trial had been taken
+            assert desk.run(ask(desk, suggester, wait=0.2)) == ()
+    assert desk.state() in {"completed", "stopped"}
+
+
+def test_an_asker_is_told_when_the_study_is_paused(desk: Desk) -> None:
+    study = desk.study()
+    desk.write(lambda tx: suggesting.take(tx, study, "somebody else"))
+
+    async def scene(suggester: Suggester) -> None:
+        asker = asyncio.create_task(ask(desk, suggester, wait=30))
+        await asyncio.wait([asker], timeout=0.05)
+        await desk.store.write(lambda tx: studies.pause(tx, "s", None))
+        with pytest.raises(Exception, match="study 's' is paused"):
+            await asker
+
+    with suggesting_with(desk, Counting()) as suggester:
+        desk.run(scene(suggester))
