@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from service.domain.trial import AttemptKey, nothing
-
-Act = Literal["continue", "pause", "stop"]
+from service.wire.trial import Act
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

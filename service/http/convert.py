@@ -2,6 +2,7 @@
 
 from service.domain import event as domain_event
 from service.domain import space, trial
+from service.domain.decision import Decision
 from service.domain.study import Study
 from service.http.addresses import study_path
 from service.usecases.reading import StudyView, TrialView
@@ -44,6 +45,7 @@ def trial_of(view: TrialView) -> wire_trial.Trial:
         params=dict(it.params),
         resolved=resolved(view.study, it),
         values=None if it.values is None else dict(it.values),
+        suggestion=None if it.suggestion is None else dict(it.suggestion),
         attrs=dict(it.attrs),
         attempts=it.attempts,
         last_step=attempt.last_step if attempt else None,
@@ -89,6 +91,13 @@ def attempt(it: trial.Attempt) -> wire_trial.Attempt:
         failure=it.failure,
         gpu_seconds=it.gpu_seconds,
     )
+
+
+def decision(it: Decision) -> wire_trial.Decision:
+    """One decision, with as much of its basis as there is."""
+    basis = {name: it.basis.get(name) for name in ("rung", "value", "cut", "rank", "n")}
+    at = {"attempt": it.key.attempt, "step": it.step, "at": it.at}
+    return wire_trial.Decision.model_validate({**at, **basis, "act": it.act, "reason": it.reason})
 
 
 def checkpoint(it: trial.Checkpoint) -> wire_trial.Checkpoint:

@@ -64,6 +64,22 @@ ATTEMPTS = trial.AttemptList(
         ),
     )
 )
+DECISIONS = trial.DecisionList(
+    decisions=(
+        trial.Decision(
+            attempt=1,
+            step=4,
+            act="stop",
+            reason="not among the best quarter of 12 trials at step 4: 0.41 > 0.33",
+            rung=1,
+            value=0.41,
+            cut=0.33,
+            rank=9,
+            n=12,
+            at=_LATER,
+        ),
+    )
+)
 CHECKPOINTS = trial.CheckpointList(
     checkpoints=(
         trial.Checkpoint(

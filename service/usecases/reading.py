@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from service.domain.decision import Decision
 from service.domain.query import Page, StudyQuery, TrialQuery
 from service.domain.study import Study
 from service.domain.trial import Attempt, Checkpoint, Point, Trial
@@ -66,6 +67,12 @@ def attempts(tx: Transaction, study: str, number: int) -> Sequence[Attempt]:
     """All attempts at a trial, oldest first."""
     trial = tx.trials.get(tx.studies.get(study).id, number)
     return tx.attempts.list(trial.study_id, number)
+
+
+def decisions(tx: Transaction, study: str, number: int) -> Sequence[Decision]:
+    """What was decided of a trial, in the order of attempts and steps."""
+    trial = tx.trials.get(tx.studies.get(study).id, number)
+    return tx.decisions.list(trial.study_id, number)
 
 
 def checkpoints(tx: Transaction, study: str, number: int) -> Sequence[Checkpoint]:

@@ -10,6 +10,7 @@ from service.wire.message import MAX_POINTS, Answer, Attrs, Metrics, Number, Par
 TrialState = Literal["queued", "running", "paused", "completed", "pruned", "failed", "infeasible", "cancelled"]
 AttemptState = Literal["leased", "running", "completed", "pruned", "paused", "preempted", "failed", "lost"]
 FailureClass = Literal["oom", "nan", "crash", "infra", "preempted", "timeout", "cancelled", "user_error"]
+Act = Literal["continue", "pause", "stop"]
 Origin = Literal["enqueued", "added", "sampled"]
 
 
@@ -63,6 +64,9 @@ class Trial(Answer):
     params: Params = Field(description="What is searched.")
     resolved: Params = Field(description="What the trainer is given: constants and derived parameters too.")
     values: Metrics | None = None
+    suggestion: dict[str, object] | None = Field(
+        default=None, description="Where a sampled trial's parameters come from: the sampler, and what it knew."
+    )
     attrs: dict[str, object] = Field(default_factory=dict)
     attempts: int = Field(description="How many attempts there have been.")
     last_step: int | None = None
@@ -72,6 +76,29 @@ class Trial(Answer):
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
+
+
+class Decision(Answer):
+    """What a scheduler decided of a running trial, and what it was based on at that moment."""
+
+    attempt: int
+    step: int
+    act: Act
+    reason: str | None = None
+    rung: int | None = Field(
+        default=None, description="The how many-th decision of a trial this is, where that counts."
+    )
+    value: Number | None = Field(default=None, description="What the trial had.")
+    cut: Number | None = Field(default=None, description="What it would have needed.")
+    rank: int | None = Field(default=None, description="Its place among those it was compared with, the best being 1.")
+    n: int | None = Field(default=None, description="How many it was compared with.")
+    at: datetime
+
+
+class DecisionList(Answer):
+    """The decisions on a trial, in the order of attempts and steps."""
+
+    decisions: tuple[Decision, ...]
 
 
 class TrialList(Answer):

@@ -123,6 +123,12 @@ def test_a_study_is_searched_to_its_end(database_url: str, tmp_path: Path, sched
         stopped = sum(client.stopped for client in clients)
         assert study["trials"]["pruned"] == stopped
         assert (stopped > 0) == (scheduler == "median")
+        assert all(trial["suggestion"]["sampler"]["type"] == "tpe" for trial in found)
+        for trial in found:
+            decisions = read(server, f"s/trials/{trial['number']}/decisions")["decisions"]
+            stops = [decision for decision in decisions if decision["act"] == "stop"]
+            assert len(stops) == (trial["state"] == "pruned")
+            assert all(decision["value"] > decision["cut"] and decision["reason"] for decision in stops)
         # Random points are 1.6 away from the best on average: whoever learns ends far nearer.
         assert study["best"]["values"]["loss"] < 0.5
         assert server.stop() == 0

@@ -5,10 +5,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from service.domain.decision import Act, Decision
+from service.domain.decision import Decision
 from service.domain.query import TrialQuery
 from service.domain.trial import Trial
 from service.usecases.ports import Transaction
+from service.wire.trial import Act
 from tests.conformance.samples import FLOATS, MOMENT, Bench, exact, key, point, trial
 
 

@@ -170,6 +170,22 @@ async def attempts(request: Request, study: StudyName, number: TrialNumber) -> R
 
 
 @router.get(
+    "/{number:count}/decisions",
+    **documented(
+        "list_decisions",
+        "List what was decided of a trial, and why",
+        answer=wire.DecisionList,
+        example=examples.DECISIONS,
+        errors=[StudyNotFound, TrialNotFound],
+    ),
+)
+async def decisions(request: Request, study: StudyName, number: TrialNumber) -> Response:
+    """In the order of attempts and steps. Each is kept with what it was based on at that moment."""
+    found = await served(request).store.read(lambda tx: reading.decisions(tx, study, number))
+    return answer(wire.DecisionList(decisions=tuple(map(convert.decision, found))))
+
+
+@router.get(
     "/{number:count}/checkpoints",
     **documented(
         "list_checkpoints",

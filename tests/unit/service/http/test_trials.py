@@ -89,7 +89,7 @@ def test_cancel(api: Api) -> None:
     assert api.refused("POST", f"{study}/trials/1:cancel")[:2] == (409, "wrong_state")
 
 
-@pytest.mark.parametrize("rest", ["", "/reports", "/attempts", "/checkpoints"])
+@pytest.mark.parametrize("rest", ["", "/reports", "/attempts", "/decisions", "/checkpoints"])
 def test_an_unknown_trial(api: Api, rest: str) -> None:
     study = api.study()
     assert api.refused("GET", f"{study}/trials/7{rest}")[:2] == (404, "trial_not_found")
