@@ -130,6 +130,15 @@ class Client:
         """The learning curve of a trial, and whether it is longer than `limit`."""
         return self._pages(f"{_trial(study, number)}/reports", "points", {}, limit)
 
+    def decisions(self, study: str, number: int) -> list[Json]:
+        """What was decided of a trial; nothing from a server that does not tell."""
+        try:
+            return list(self._send("GET", f"{_trial(study, number)}/decisions").body["decisions"])
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            return []
+
     def checkpoints(self, study: str, number: int) -> list[Json]:
         """The committed checkpoints of a trial."""
         return list(self._send("GET", f"{_trial(study, number)}/checkpoints").body["checkpoints"])

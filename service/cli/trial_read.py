@@ -148,7 +148,9 @@ def show(session: Session, study: StudyArgument, trial: NumberArgument) -> None:
     if screen.output != "table":
         points, _ = session.client.points(study, trial, _CURVE)
         checkpoints = session.client.checkpoints(study, trial)
-        screen.data({**found, "attempt_list": attempts, "points": points, "checkpoints": checkpoints})
+        decisions = session.client.decisions(study, trial)
+        kept = {"attempt_list": attempts, "points": points, "decisions": decisions, "checkpoints": checkpoints}
+        screen.data({**found, **kept})
         return
     screen.line(Cell(f"{found['study']}, trial {found['number']}", "bold"), "  ", state(found["state"]))
     screen.line()
@@ -167,6 +169,12 @@ def show(session: Session, study: StudyArgument, trial: NumberArgument) -> None:
             Column("STEPS"),
         )
         screen.table(titles, curves)
+    if decisions := [one for one in session.client.decisions(study, trial) if one.get("reason")]:
+        screen.line()
+        screen.table(
+            [Column("STEP", right=True), Column("DECIDED"), Column("WHY", wraps=True)],
+            ((number(one["step"]), one["act"], one["reason"]) for one in decisions),
+        )
     if attempts:
         screen.line()
         columns = [
@@ -182,7 +190,7 @@ def show(session: Session, study: StudyArgument, trial: NumberArgument) -> None:
 def _facts(trial: Mapping[str, Any], now: datetime) -> Iterator[tuple[Cell, str | Cell]]:
     for name, value in (trial.get("values") or {}).items():
         yield Cell(name, "dim"), Cell(number(value), "bold")
-    yield Cell("origin", "dim"), f"{trial['origin']}, {ago(moment(trial['created_at']), now)}"
+    yield Cell("origin", "dim"), f"{_origin(trial)}, {ago(moment(trial['created_at']), now)}"
     if trial.get("started_at") and trial["attempts"]:
         ended = moment(trial.get("finished_at"))
         until = f", ended {ago(ended, now)}" if ended else ""
@@ -191,6 +199,15 @@ def _facts(trial: Mapping[str, Any], now: datetime) -> Iterator[tuple[Cell, str 
         yield Cell("failure", "dim"), f"{failure['class']}: {failure.get('message') or 'no message'}"
     if trial.get("attrs"):
         yield Cell("attrs", "dim"), ", ".join(f"{name} {value}" for name, value in trial["attrs"].items())
+
+
+def _origin(trial: Mapping[str, Any]) -> str:
+    """Where its parameters come from, with the sampler that made them and what went wrong with it, if anything did."""
+    suggestion = trial.get("suggestion") or {}
+    sampler = (suggestion.get("sampler") or {}).get("type")
+    by = f" by {sampler}" if sampler else ""
+    note = f" ({suggestion['note']})" if suggestion.get("note") else ""
+    return f"{trial['origin']}{by}{note}"
 
 
 def _params(trial: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

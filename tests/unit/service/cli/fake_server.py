@@ -36,6 +36,7 @@ class FakeServer:
         self.studies: dict[str, Json] = {}
         self.trials: dict[str, list[Json]] = {}
         self.points: list[Json] = []
+        self.decisions: list[Json] = []
         self.planned: deque[httpx2.Response | Exception | Callable[[httpx2.Request], httpx2.Response]] = deque()
 
     def plan(self, *answers: httpx2.Response | Exception | Callable[[httpx2.Request], httpx2.Response]) -> None:
@@ -181,7 +182,8 @@ class FakeServer:
             return httpx2.Response(200, json={"attempts": [attempt] * trial["attempts"]})
         if part is not None:
             key = "points" if part == "reports" else part
-            return httpx2.Response(200, json={key: self.points if part == "reports" else []})
+            held = {"reports": self.points, "decisions": self.decisions}
+            return httpx2.Response(200, json={key: held.get(part, [])})
         if verb == "cancel":
             if trial["state"] == "completed":
                 return problem(409, "wrong_state", "the trial is completed")

@@ -98,13 +98,26 @@ def test_a_trial_is_shown(run: Run, server: FakeServer, study: str) -> None:
         assert line in out.splitlines(), line
 
 
+def test_a_trial_tells_who_suggested_it_and_why_it_was_stopped(run: Run, server: FakeServer, study: str) -> None:
+    suggestion = {"sampler": {"type": "tpe"}, "note": "drawn at random, since the sampler failed"}
+    server.add_trial(study, params={"x": 0.25}, state="pruned", origin="sampled", suggestion=suggestion)
+    server.decisions = [
+        {"attempt": 1, "step": 1, "act": "continue", "reason": None},
+        {"attempt": 1, "step": 4, "act": "stop", "reason": "worse than the median of 12 trials: 0.41 > 0.33"},
+    ]
+    lines = run("trial", "show", study, "0").out.splitlines()
+    assert "origin  sampled by tpe (drawn at random, since the sampler failed), 3 min ago" in lines
+    assert "   4  stop     worse than the median of 12 trials: 0.41 > 0.33" in lines
+    assert not any(line.startswith("   1  continue") for line in lines)
+
+
 def test_a_trial_for_programs_is_whole(run: Run, server: FakeServer, study: str) -> None:
     server.add_trial(study, params={"x": 0.1}, attempts=2)
     server.points = [{"attempt": 1, "step": 1, "metrics": {"loss": 1.0}}]
     shown = json.loads(run("trial", "show", study, "0", "-o", "json").out)
     assert shown["points"] == server.points
     assert len(shown["attempt_list"]) == 2
-    assert shown["checkpoints"] == []
+    assert shown["checkpoints"] == shown["decisions"] == []
     assert shown["params"] == {"x": 0.1}
 
 
