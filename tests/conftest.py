@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ ORDER = ("unit", "conformance", "integration", "acceptance", "browser")
 SEED = int(os.environ.get("BASIN_TEST_SEED") or random.SystemRandom().randrange(2**32))
 # Set before the workers of pytest-xdist start, so that all of them draw from the same seed.
 os.environ["BASIN_TEST_SEED"] = str(SEED)
+# A shell that runs the suite in the background has it ignore Ctrl-C, and all that the tests start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # One thread of arithmetic for each process, torch's too when it is loaded: several of them wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
