@@ -18,6 +18,7 @@ import psycopg
 
 from benchmarks import bars, optuna_peer
 from benchmarks.bars import Outcome
+from service.bootstrap import settle_memory
 from service.domain.errors import StaleLease
 from service.store.opening import open_store
 from service.store.sql import SqlStore
@@ -54,6 +55,7 @@ class Round:
 def run(arguments: argparse.Namespace) -> Outcome:
     """Measure both databases."""
     seconds = 0.5 if arguments.quick else 3.0
+    settle_memory()  # as the server does before it serves
     outcome = Outcome(f"acknowledged reports, {CALLERS} callers at once")
     with tempfile.TemporaryDirectory(prefix="basin-bench-", dir=arguments.folder) as folder:
         _measure(

@@ -111,9 +111,7 @@ def serve(settings: Settings, *, ready: Callable[[str], None] | None = None) -> 
     store = _open(settings)
     app = build_app(settings, store)
     address = _address(listening)
-    # What has been loaded by now stays: the collector need not look at it again, and pauses nobody for it.
-    gc.collect()
-    gc.freeze()
+    settle_memory()
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -131,6 +129,12 @@ def serve(settings: Settings, *, ready: Callable[[str], None] | None = None) -> 
         # uvicorn stops gracefully at these and then raises them again: to be told to stop is no failure.
         signal.signal(sign, lambda *_: None)
     _Server(config, app).run(sockets=[listening])
+
+
+def settle_memory() -> None:
+    """Keep the collector away from what has been loaded by now: it stays, and each look at it would pause everybody."""
+    gc.collect()
+    gc.freeze()
 
 
 def migrate(settings: Settings) -> str:

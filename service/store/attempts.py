@@ -67,7 +67,11 @@ class SqlAttempts:
 
     def save(self, attempts: Sequence[Attempt]) -> None:
         """Write everything of these attempts that can change."""
-        update_many(self._connection, _rows, [{**_address(attempt.key), **_changing(attempt)} for attempt in attempts])
+        update_many(self._connection, _rows, [{**_address(one.key), **_changing(one)} for one in attempts])
+
+    def progress(self, attempts: Sequence[Attempt]) -> None:
+        """Write how far these attempts have come, and until when they have time: what a report changes, and no more."""
+        update_many(self._connection, _rows, [{**_address(one.key), **_progress(one)} for one in attempts])
 
     def gpu_seconds(self, study_id: int) -> float:
         """Sum up what all attempts of a study have used."""
@@ -90,14 +94,20 @@ def _address(key: AttemptKey) -> dict[str, int]:
     return {"study_id": key.study_id, "number": key.number, "attempt": key.attempt}
 
 
-def _changing(attempt: Attempt) -> dict[str, Any]:
+def _progress(attempt: Attempt) -> dict[str, Any]:
     return {
         "state": attempt.state,
         "expires_at": attempt.expires_at,
-        "ended_at": attempt.ended_at,
         "acked_seq": attempt.acked_seq,
         "last_step": attempt.last_step,
         "last_metrics": attempt.last_metrics,
+    }
+
+
+def _changing(attempt: Attempt) -> dict[str, Any]:
+    return {
+        **_progress(attempt),
+        "ended_at": attempt.ended_at,
         "directive": attempt.directive.model_dump() if attempt.directive else None,
         "failure": attempt.failure.model_dump() if attempt.failure else None,
         "gpu_seconds": attempt.gpu_seconds,

@@ -94,6 +94,12 @@ class Attempts(Protocol):
     def save(self, attempts: Sequence[Attempt]) -> None:
         """Write everything of these attempts that can change."""
 
+    def progress(self, attempts: Sequence[Attempt]) -> None:
+        """Write how far these attempts have come, and until when they have time: what a report changes, and no more.
+
+        That is state, expires_at, acked_seq, last_step and last_metrics.
+        """
+
     def gpu_seconds(self, study_id: int) -> float:
         """Sum up what all attempts of a study have used."""
 

@@ -68,7 +68,7 @@ def report_together(tx: Transaction, items: Sequence[ReportItem]) -> Sequence[Ta
         assert isinstance(study, Study)
         results.append(Taken(told, study, key, before.last_step, tuple(new)))
     tx.points.append(points)
-    tx.attempts.save(list(changed.values()))
+    tx.attempts.progress(list(changed.values()))
     return results
 
 

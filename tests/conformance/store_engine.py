@@ -10,12 +10,12 @@ from service.domain.query import TrialQuery
 from service.domain.trial import Trial
 from service.usecases.ports import Transaction
 from service.wire.trial import Act
-from tests.conformance.samples import FLOATS, MOMENT, Bench, exact, key, point, trial
+from tests.conformance.samples import FLOATS, MOMENT, Bench, attempt, exact, full_attempt, key, point, trial
 
 
-def decision(owner: Trial, step: int, act: Act = "continue", attempt: int = 1, **fields: Any) -> Decision:
+def decision(owner: Trial, step: int, act: Act = "continue", at: int = 1, **fields: Any) -> Decision:
     filled: dict[str, Any] = {"reason": "so it is", "at": MOMENT, **fields}
-    return Decision(key=key(owner, attempt), step=step, act=act, **filled)
+    return Decision(key=key(owner, at), step=step, act=act, **filled)
 
 
 _ALL = TrialQuery()
@@ -28,7 +28,7 @@ class EngineConformance:
         given = [
             decision(owner, 9, "stop", basis={"rung": 2, "cut": 0.5}),
             decision(owner, 3, basis={"rung": 1}),
-            decision(owner, 1, attempt=2),
+            decision(owner, 1, at=2),
         ]
         for one in given:
             bench.writing.decisions.append(one)
@@ -73,6 +73,29 @@ class EngineConformance:
         curves = bench.reading.points.curves(study.id, [0, 1, 2], "loss")
         assert {number: list(curve) for number, curve in curves.items()} == {0: [(10, 1.0), (15, 0.25)]}
         assert dict(bench.reading.points.curves(study.id, [], "loss")) == {}
+
+    def test_progress_writes_what_a_report_changes_and_no_more(self, bench: Bench, owner: Trial) -> None:
+        stored = full_attempt(key(owner), state="running", ended_at=None)
+        other = attempt(key(owner, 2))
+        for one in (stored, other):
+            bench.writing.attempts.add(one)
+        come: dict[str, Any] = {
+            "acked_seq": 99,
+            "last_step": 990,
+            "last_metrics": {"loss": 0.125},
+            "expires_at": MOMENT,
+        }
+        written = replace(other, key=stored.key, state="running", gpu_seconds=None, **come)
+        bench.writing.attempts.progress([written])
+        found = bench.reading.attempts.list(owner.study_id, owner.number)
+        assert list(found) == [replace(stored, **come), other]
+        bench.writing.attempts.progress([])
+
+    def test_gpu_seconds_are_summed_over_a_study(self, bench: Bench, owner: Trial) -> None:
+        assert bench.reading.attempts.gpu_seconds(owner.study_id) == 0
+        for number, used in ((1, 1.5), (2, None), (3, 2.25)):
+            bench.writing.attempts.add(attempt(key(owner, number), gpu_seconds=used))
+        assert bench.reading.attempts.gpu_seconds(owner.study_id) == 3.75
 
     def test_the_engines_memory_comes_back_as_it_went_in(self, bench: Bench) -> None:
         study = bench.study()

@@ -56,6 +56,21 @@ class MemoryAttempts:
             key = attempt.key
             self._tables.attempts.put((key.study_id, key.number), key.attempt, own_attempt(attempt))
 
+    def progress(self, attempts: Iterable[Attempt]) -> None:
+        """Write how far these attempts have come, and until when they have time: what a report changes, and no more."""
+        for attempt in attempts:
+            stored = self._get(attempt.key)
+            if stored is not None:
+                come = replace(
+                    stored,
+                    state=attempt.state,
+                    expires_at=attempt.expires_at,
+                    acked_seq=attempt.acked_seq,
+                    last_step=attempt.last_step,
+                    last_metrics=attempt.last_metrics,
+                )
+                self.save([come])
+
     def gpu_seconds(self, study_id: int) -> float:
         """Sum up what all attempts of a study have used."""
         numbers = self._tables.trials.of(study_id)
