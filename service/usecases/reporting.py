@@ -46,37 +46,33 @@ class Taken:
 def report_together(tx: Transaction, items: Sequence[ReportItem]) -> Sequence[Taken | BaseException]:
     """Take in many reports: one look at their attempts, one insert, one update. Each is accepted whole or refused."""
     studies = _studies(tx, {item.study for item in items})
-    keys = [_key(studies[item.study], item) for item in items]
-    attempts = dict(tx.attempts.lock(sorted({key for key in keys if key}, key=_order)))
+    keys = {key for item in items if (key := _key(studies[item.study], item)) is not None}
+    attempts = dict(tx.attempts.lock(sorted(keys, key=_order)))
     results: list[Taken | BaseException] = []
     points: list[Point] = []
     changed: dict[AttemptKey, Attempt] = {}
-    for item, key in zip(items, keys, strict=True):
+    for item in items:
+        study = studies[item.study]
         try:
-            if key is None:
-                raise studies[item.study]  # type: ignore[misc]  # no key means that reading the study was refused
-            before = attempts.get(key)
-            attempt, new = take(before, key, item.report, tx.now, item.ttl_seconds)
+            if isinstance(study, NotFound):
+                raise study
+            key = AttemptKey(study.id, item.number, item.attempt)
+            before = live(attempts.get(key), key, item.report.token)
+            attempt, new = take(before, item.report, tx.now, item.ttl_seconds)
         except BasinError as refusal:
             results.append(refusal)
             continue
         attempts[key] = changed[key] = attempt
         points += new
         told = Reported(acked_seq=attempt.acked_seq, directive=attempt.directive or GO_ON)
-        study = studies[item.study]
-        assert before is not None
-        assert isinstance(study, Study)
         results.append(Taken(told, study, key, before.last_step, tuple(new)))
     tx.points.append(points)
     tx.attempts.progress(list(changed.values()))
     return results
 
 
-def take(
-    attempt: Attempt | None, key: AttemptKey, report: Report, now: datetime, ttl_seconds: float
-) -> tuple[Attempt, list[Point]]:
-    """The attempt after a report, and the points that are new in it; refuses what is late, torn or out of order."""
-    attempt = live(attempt, key, report.token)
+def take(attempt: Attempt, report: Report, now: datetime, ttl_seconds: float) -> tuple[Attempt, list[Point]]:
+    """The attempt after a report, and the points that are new in it; refuses what is torn or out of order."""
     known = attempt.acked_seq + 1 - report.first_seq
     if known < 0:
         raise SeqGap(
@@ -85,7 +81,7 @@ def take(
         )
     points = [
         Point(
-            key=key,
+            key=attempt.key,
             seq=report.first_seq + place,
             step=new.step,
             metrics=new.metrics,
