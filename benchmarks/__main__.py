@@ -4,7 +4,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-PARTS = ("__init__", "__main__", "bare_api", "bars", "load", "optuna_peer")
+PARTS = (
+    "__init__",
+    "__main__",
+    "bare_api",
+    "bars",
+    "load",
+    "optuna_peer",
+    "prefill",
+    "processes",
+    "proxy_peer",
+    "talk",
+)
 
 
 def main() -> None:

@@ -7,13 +7,14 @@ import platform
 import secrets
 import signal
 import socket
+import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import TypeVar
+from typing import Any
 
 import uvicorn
 
@@ -22,11 +23,17 @@ from service.config import Settings
 from service.domain.errors import BasinError, StoreUnavailable
 from service.http.app import Application, create_app
 from service.http.services import Services
+from service.search.analysis.optuna_analyst import OptunaAnalyst
 from service.search.engine import OptunaEngine
 from service.search.refusals import refusals
+from service.search.remote.divided import DividedEngine
+from service.search.remote.engine import RemoteEngine
 from service.store import engine as engines
 from service.store import migrating
 from service.store.opening import open_store
+from service.usecases import warming
+from service.usecases.analysis.analyses import Analyses
+from service.usecases.importing import Imported, Wish
 from service.usecases.judging import Judge
 from service.usecases.mirrors import Mirrors
 from service.usecases.ports import Store
@@ -36,8 +43,12 @@ from service.usecases.upkeep import Upkeep
 _log = logging.getLogger(__name__)
 _PATIENCE_SECONDS = 30.0
 _GRACE_SECONDS = 10
-_THINKERS = 2
-T = TypeVar("T")
+_SUGGESTERS = 4
+_JUDGES = 2
+# A request passes from thread to thread some three times. While one thinks, each pass waits for the interpreter, five
+# milliseconds if Python has its way.
+_SWITCH_SECONDS = 0.0003
+_ANALYSTS = 2
 
 
 class CannotServe(BasinError):
@@ -65,19 +76,23 @@ def program_version() -> str:
 def build_app(settings: Settings, store: Store) -> Application:
     """The application over a store; it tidies up by itself and closes the store when it ends."""
     mirrors = Mirrors(settings.mirror_trials)
-    thinking = ThreadPoolExecutor(_THINKERS, thread_name_prefix="basin-engine")
-    engine = OptunaEngine(keep_trials=settings.mirror_trials)
-
-    async def think(work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(thinking, work)
-
-    suggester = Suggester(store, engine, mirrors, think, owner=secrets.token_hex(16))
+    # Who waits for a verdict does not wait for a suggestion. Heavy ones are made by another process.
+    suggesting = ThreadPoolExecutor(_SUGGESTERS, thread_name_prefix="basin-suggest")
+    judging = ThreadPoolExecutor(_JUDGES, thread_name_prefix="basin-judge")
+    # Those who ask for the best trials do not wait for those who have a whole study replayed.
+    reading = ThreadPoolExecutor(_ANALYSTS, thread_name_prefix="basin-reading")
+    analysing = ThreadPoolExecutor(_ANALYSTS, thread_name_prefix="basin-analysis")
+    keep = settings.mirror_trials
+    engine = DividedEngine(OptunaEngine(keep_trials=keep), RemoteEngine(keep_trials=keep))
+    suggester = Suggester(store, engine, mirrors, _in(suggesting), owner=secrets.token_hex(16))
+    analyses = Analyses(store, OptunaAnalyst(), mirrors, _in(reading), _in(analysing))
     services = Services(
         store=store,
         mirrors=mirrors,
         refusals=refusals,
         suggester=suggester,
-        judge=Judge(store, engine, mirrors, think),
+        judge=Judge(store, engine, mirrors, _in(judging)),
+        analyses=analyses,
         draw_seed=lambda: secrets.randbits(63),
         version=program_version(),
         lease_ttl_seconds=settings.lease_ttl_seconds,
@@ -91,16 +106,28 @@ def build_app(settings: Settings, store: Store) -> Application:
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
         tidying = asyncio.create_task(upkeep.run(store), name="basin-upkeep")
+        warming_up = asyncio.create_task(warming.keep_going(store, mirrors), name="basin-warm-starts")
         try:
             yield
         finally:
             await suggester.close()
-            thinking.shutdown(wait=False, cancel_futures=True)
+            await analyses.close()
+            for pool in (suggesting, judging, reading, analysing):
+                pool.shutdown(wait=False, cancel_futures=True)
+            await asyncio.to_thread(engine.close)
             tidying.cancel()
-            await asyncio.gather(tidying, return_exceptions=True)
+            warming_up.cancel()
+            await asyncio.gather(tidying, warming_up, return_exceptions=True)
             await asyncio.to_thread(store.close)
 
     return create_app(services, running)
+
+
+def _in(pool: ThreadPoolExecutor) -> Callable[[Callable[[], Any]], Awaitable[Any]]:
+    async def run(work: Callable[[], Any]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(pool, work)
+
+    return run
 
 
 def serve(settings: Settings, *, ready: Callable[[str], None] | None = None) -> None:
@@ -112,6 +139,7 @@ def serve(settings: Settings, *, ready: Callable[[str], None] | None = None) -> 
     app = build_app(settings, store)
     address = _address(listening)
     settle_memory()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -145,6 +173,13 @@ def migrate(settings: Settings) -> str:
 def schema_state(settings: Settings) -> SchemaState:
     """Which schema the database has, and which one is needed; changes nothing."""
     return SchemaState(migrating.found(engines.parse(settings.database_url)), migrating.head())
+
+
+def read_optuna(wish: Wish) -> Imported:
+    """Read a study of a database that Optuna keeps; nothing is written to it."""
+    from service.search.imported.reading import read
+
+    return read(wish)
 
 
 class _Server(uvicorn.Server):

@@ -118,6 +118,15 @@ class Client:
         """Enqueue a trial, or add one that ran elsewhere."""
         return self._send("POST", f"{_study(study)}/trials", body=trial).body
 
+    def add_trials(self, study: str, trials: Sequence[Json]) -> list[int]:
+        """Enqueue or add many trials, all or none; answers their numbers."""
+        body = {"trials": list(trials)}
+        return list(self._send("POST", f"{_study(study)}/trials:batch", body=body).body["numbers"])
+
+    def warm_start(self, study: str, body: Json) -> Json:
+        """Take trials of other studies into one."""
+        return self._send("POST", f"{_study(study)}:warm-start", body=body).body
+
     def cancel_trial(self, study: str, number: int) -> Json:
         """Cancel a trial."""
         return self._send("POST", f"{_trial(study, number)}:cancel").body
@@ -142,6 +151,34 @@ class Client:
     def checkpoints(self, study: str, number: int) -> list[Json]:
         """The committed checkpoints of a trial."""
         return list(self._send("GET", f"{_trial(study, number)}/checkpoints").body["checkpoints"])
+
+    # --- what is read out of a study
+
+    def best(self, study: str, count: int) -> Json:
+        """The best trials."""
+        return self._send("GET", f"{_study(study)}/best", query={"count": count}).body
+
+    def pareto(self, study: str, count: int, reference: str | None) -> Json:
+        """The front and its hypervolume."""
+        return self._send("GET", f"{_study(study)}/pareto", query={"count": count, "reference": reference}).body
+
+    def search(self, study: str) -> Json:
+        """How a study is searched."""
+        return self._send("GET", f"{_study(study)}/search").body
+
+    def importances(self, study: str, method: str, metric: str | None, wait_seconds: int) -> Json:
+        """Which parameters matter, as far as that is known after the wait."""
+        query = {"method": method, "metric": metric, "wait_seconds": wait_seconds}
+        return self._send("GET", f"{_study(study)}/importances", query=query).body
+
+    def what_if(self, study: str, scheduler: Json, wait_seconds: int) -> Json:
+        """What another scheduler would have done, if it is known after the wait."""
+        body = {"scheduler": scheduler, "wait_seconds": wait_seconds}
+        return self._send("POST", f"{_study(study)}/what-if", body=body).body
+
+    def explanation(self, study: str, number: int) -> Json:
+        """Why a trial is what it is."""
+        return self._send("GET", f"{_trial(study, number)}/explanation").body
 
     # --- the server
 

@@ -50,6 +50,11 @@ def enqueue(
     numbers = [trial["number"] for trial in added]
     which = f"trial {numbers[0]}" if len(numbers) == 1 else f"trials {numbers[0]} to {numbers[-1]}"
     session.screen.line(f"Enqueued {which} of study '{study}'.")
+    for trial in added:
+        if trial.get("duplicate_of") is not None:
+            session.screen.note(
+                f"note: trial {trial['number']} has the same parameters as trial {trial['duplicate_of']}"
+            )
 
 
 @command(

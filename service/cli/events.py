@@ -131,6 +131,8 @@ def _what(event: Json) -> Iterator[str | Cell]:
         yield state(str(data["state"]))
     else:
         yield str(event["type"]).rpartition(".")[2]
+    if data.get("reason"):
+        yield f": {data['reason']}"
     if data.get("fields"):
         yield f": {', '.join(map(str, data['fields']))}"
     for metric, value in (data.get("values") or {}).items():

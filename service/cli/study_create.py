@@ -9,6 +9,7 @@ import typer
 from service.cli.command import command
 from service.cli.errors import Refused
 from service.cli.session import Session
+from service.cli.warm_start import tell
 from service.cli.wire_json import Json
 from service.cli.words import clean, plural
 
@@ -54,6 +55,8 @@ def create(
         return
     quoted = shlex.quote(study["name"])
     session.screen.line(f"Created study '{study['name']}'.")
+    if definition.warm_start is not None:
+        tell(session.screen, study, again=definition.warm_start.use == "best")
     session.screen.note(f"Next: basin study show {quoted}")
 
 

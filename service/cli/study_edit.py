@@ -21,6 +21,7 @@ _NONE = "; none lifts the limit."
     "edit",
     "basin study edit digits-mlp --max-trials 200 --tag longer",
     "basin study edit digits-mlp --wall-time none",
+    "basin study edit digits-mlp --no-gain 40:0.001",
     "basin study edit digits-mlp --editor",
 )
 def edit(
@@ -37,10 +38,14 @@ def edit(
         str | None, typer.Option(metavar="TIME", help=f"Time from its creation, such as 12h{_NONE}")
     ] = None,
     gpu_hours: Annotated[str | None, typer.Option(metavar="N", help=f"GPU hours{_NONE}")] = None,
+    no_gain: Annotated[
+        str | None,
+        typer.Option(metavar="N[:GAIN]", help=f"Completed trials in a row without a gain of more than GAIN{_NONE}"),
+    ] = None,
     editor: Annotated[bool, typer.Option("--editor", metavar="", help="In $EDITOR, as YAML.")] = False,
 ) -> None:
     """Change note, tags, priority or budget. Nothing is overwritten that somebody else changed in between."""
-    given = (max_trials, max_completed, max_running, wall_time, gpu_hours)
+    given = (max_trials, max_completed, max_running, wall_time, gpu_hours, no_gain)
     limits = {name: text for name, text in zip(LIMITS, given, strict=True) if text is not None}
     named = [note, tag, untag, priority, *limits]
     if editor == any(value is not None for value in named):
@@ -72,5 +77,11 @@ def _budget(study: Json, limits: dict[str, str]) -> Json:
     for name, text in limits.items():
         budget.pop(name, None)
         if text.lower() != "none":
-            budget[name] = documents.scalar(text)
+            budget[name] = _no_gain(text) if name == "no_gain" else documents.scalar(text)
     return budget
+
+
+def _no_gain(text: str) -> Json:
+    """`40`, or `40:0.001` with what is a gain."""
+    trials, colon, least = text.partition(":")
+    return {"trials": documents.scalar(trials)} | ({"min_gain": documents.scalar(least)} if colon else {})

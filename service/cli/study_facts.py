@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from service.cli.screen import Cell
-from service.cli.words import ago, duration, moment, number, plural, scalar
+from service.cli.words import ago, clean, duration, moment, number, plural, scalar
 
 DONE = ("completed", "pruned", "failed", "infeasible", "cancelled")
 _BAR = 24
@@ -15,6 +15,7 @@ _LIMITS: Mapping[str, Callable[[Any], str]] = {
     "max_running": lambda value: f"{value:,} at a time",
     "wall_time": lambda value: f"{duration(float(value))} from its creation",
     "gpu_hours": lambda value: f"{number(value)} GPU hours",
+    "no_gain": lambda value: _no_gain(value),
 }
 LIMITS = tuple(_LIMITS)
 """What a budget can limit."""
@@ -23,12 +24,15 @@ LIMITS = tuple(_LIMITS)
 def facts(study: Mapping[str, Any], now: datetime) -> Iterator[tuple[Cell, str]]:
     """What there is to say of a study, each with its name."""
     definition = study["definition"]
+    if study.get("reason"):
+        yield Cell("why", "dim"), f"{study['state']}: {clean(study['reason'])}"
     for objective in definition["objectives"]:
         yield Cell("objective", "dim"), _objective(objective)
     yield Cell("trials", "dim"), _trials(study)
     yield Cell("budget", "dim"), _budget(definition.get("budget", {}))
     yield Cell("sampler", "dim"), _typed(definition.get("sampler", {}))
     yield Cell("scheduler", "dim"), _typed(definition.get("scheduler", {}))
+    yield Cell("stopping", "dim"), _stopping(definition.get("stopping", {}))
     if definition.get("trainer"):
         yield Cell("trainer", "dim"), str(definition["trainer"]["name"])
     if definition.get("tags"):
@@ -59,6 +63,21 @@ def _trials(study: Mapping[str, Any]) -> str:
 def _budget(budget: Mapping[str, Any]) -> str:
     parts = [write(budget[name]) for name, write in _LIMITS.items() if budget.get(name) is not None]
     return ", ".join(parts) or "no limits"
+
+
+def _no_gain(rule: Mapping[str, Any]) -> str:
+    least = rule.get("min_gain")
+    return f"{plural(rule['trials'], 'trial')} without a gain{f' of more than {number(least)}' if least else ''}"
+
+
+def _stopping(rules: Mapping[str, Any]) -> str:
+    """The rules that stop single trials, those that are set."""
+    written = [f"nan: {rules.get('nan', 'stop')}"]
+    for name in ("divergence", "target", "patience"):
+        options = {key: value for key, value in (rules.get(name) or {}).items() if value is not None}
+        if options:
+            written.append(f"{name} ({', '.join(f'{key} {scalar(value)}' for key, value in options.items())})")
+    return ", ".join(written)
 
 
 def _typed(chosen: Mapping[str, Any]) -> str:

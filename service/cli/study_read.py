@@ -121,9 +121,17 @@ def show(session: Session, study: StudyArgument) -> None:
     screen.note(f"\nbasin trial list {shlex.quote(found['name'])} shows its trials.")
 
 
+def _measured(best: Mapping[str, Any]) -> str:
+    """Where the best value comes from, if this study did not measure it."""
+    source = best.get("came_from")
+    if best.get("origin") != "added":
+        return ""
+    return f" (measured by '{source['study']}' as trial {source['number']})" if source else " (measured elsewhere)"
+
+
 def _show_best(screen: Screen, study: Mapping[str, Any]) -> None:
     best = study["best"]
     values = ", ".join(f"{metric} {number(value)}" for metric, value in best["values"].items())
-    screen.line(Cell(f"best: {values}", "bold"), f" in trial {best['number']}")
+    screen.line(Cell(f"best: {values}", "bold"), f" in trial {best['number']}{_measured(best)}")
     rows = [(f"  {name}", scalar(value)) for name, value in best["params"].items()]
     screen.table([Column(""), Column("", wraps=True)], rows, header=False)

@@ -16,7 +16,7 @@ objectives:
   - metric: {metric}
     direction: {direction}       # minimize or maximize
     value: last               # of a learning curve: last, best, or mean_last (with last_k)
-    # target: 0.05            # good enough: the study may end there
+    # target: 0.05            # good enough: the study ends once a trial completes with it
 
 # What is searched. Ranges hold both of their ends.
 space:
@@ -41,18 +41,32 @@ sampler: auto                 # or tpe, gp, cmaes, qmc, random, grid, nsga2, nsg
 scheduler: auto               # or none, asha, hyperband, median, percentile, patient, threshold, wilcoxon
 # scheduler: {{type: asha, min_resource: 1, reduction_factor: 4}}    # with options
 
+# When a single trial ends before its time, by its own curve. One whose objective is NaN is stopped in any case.
+# stopping:
+#   patience: {{steps: 10, min_delta: 0.001}}      # no improvement for so long
+#   target: {{{metric}: 0.02}}                     # good enough for this trial
+#   divergence: {{limit: 100}}                     # worse than this
+
 # What all trials together may spend. What is not named is not limited.
 budget:
   max_trials: 100
   # max_running: 8            # at the same time
   # wall_time: 12h            # from the study's creation
   # gpu_hours: 50
+  # no_gain: {{trials: 40, min_gain: 0.001}}      # so many completed trials in a row, none of them better by more
 
-retry: {{max_attempts: 3}}      # how often a trial that was lost may be taken up again
+retry:
+  max_attempts: 3             # how often a trial that was lost may be taken up again
+  # strikes: 3                # at so many points the same crash pauses the study; 0 lets it go on
 
 # trainer:                    # what the workers run, with settings that are the same in every trial
 #   name: my-trainer
 #   settings: {{epochs: 20}}
+
+# warm_start:                 # begin with what other studies have found
+#   from: [an-older-study]
+#   use: best                 # run its best points again, or: history (take its results as they are)
+#   count: 10
 
 # seed: 1                     # drawn by the server if none is given
 """

@@ -46,7 +46,8 @@ def done(study: Study, spending: Spending) -> str | None:
     if spending.counts.get("running", 0):
         return None
     why = _over(study, spending)
-    if why is None and may_add(study) == 0 and not spending.counts.get("queued", 0):
+    # Of those that are paused, some may yet be worth going on with: whoever promotes them will tell.
+    if why is None and may_add(study) == 0 and not any(spending.counts.get(state) for state in ("queued", "paused")):
         why = f"all {study.definition.budget.max_trials} trials have ended"
     return why
 

@@ -11,7 +11,10 @@ from service.wire.trial import Act
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """One decision of a scheduler at one step. `basis` holds rung, value, cut, rank and n, as far as there are any."""
+    """One decision of a scheduler or a stopping rule at one step.
+
+    `basis` holds rule, rung, value, cut, rank and n, as far as there are any.
+    """
 
     key: AttemptKey
     step: int

@@ -13,12 +13,22 @@ def may_decide(scheduler: AnyScheduler, before: int | None, step: int) -> bool:
             return False
         case wire.AutoScheduler():
             return _rung(_AUTO, before, step)
+        case wire.AshaScheduler() if scheduler.resource != "step":
+            # How much of it there was at the step before is not known here.
+            return True
         case wire.AshaScheduler() | wire.HyperbandScheduler():
             return _rung(scheduler, before, step)
         case wire.MedianScheduler() | wire.PercentileScheduler() | wire.ThresholdScheduler():
             return _interval(scheduler.warmup_steps, scheduler.interval_steps, before, step)
         case wire.PatientScheduler() | wire.WilcoxonScheduler():
             return True
+
+
+def may_pause(scheduler: AnyScheduler) -> bool:
+    """Whether a running trial may come to be paused, and go on later."""
+    return isinstance(scheduler, wire.AutoScheduler) or (
+        isinstance(scheduler, wire.AshaScheduler) and scheduler.mode == "promote"
+    )
 
 
 def _rung(rungs: wire.Rungs, before: int | None, step: int) -> bool:

@@ -34,7 +34,7 @@ def check(space: Mapping[str, AnyParameter], params: Values) -> tuple[dict[str, 
         if isinstance(parameter, ConstantParameter | DerivedParameter):
             if name in params:
                 errors.append(_error(name, f"is {parameter.type} and cannot be given"))
-            known.update(_worked_out(name, parameter, known))
+            known.update(worked_out(name, parameter, known))
         elif not takes_part(parameter, known):
             if params.get(name) is not None:
                 errors.append(_error(name, f"takes no part here: {_unmet(parameter, known)}"))
@@ -55,7 +55,7 @@ def resolve(space: Mapping[str, AnyParameter], params: Values) -> dict[str, Scal
     for name in order(space):
         parameter = space[name]
         if isinstance(parameter, ConstantParameter | DerivedParameter):
-            known.update(_worked_out(name, parameter, known))
+            known.update(worked_out(name, parameter, known))
     return {name: known[name] for name in space if name in known}
 
 
@@ -117,7 +117,7 @@ def _fit_choice(choices: tuple[Scalar, ...], value: Scalar) -> tuple[Scalar, str
     return value, f"must be one of {listed(choices)} (is {shown(value)})"
 
 
-def _worked_out(
+def worked_out(
     name: str, parameter: ConstantParameter | DerivedParameter, known: Values
 ) -> Iterator[tuple[str, Scalar]]:
     """The value of a constant or derived parameter; nothing where it takes no part or its parts do not."""

@@ -16,7 +16,8 @@ class Study:
     """A definition, and how far it has come. `revision` grows with edits, `seq` with anything that changes in it.
 
     `next_number` counts its trials, `added` those among them that ran elsewhere.
-    `system` is the samplers' own memory and never comes from outside.
+    `system` is the samplers' own memory and never comes from outside. `reason` says why it is in its state, `tally` is
+    what the rules that end or pause it have counted.
     """
 
     id: int
@@ -28,6 +29,8 @@ class Study:
     next_number: int = 0
     added: int = 0
     system: Mapping[str, Any] = field(default_factory=nothing)
+    reason: str | None = None
+    tally: Mapping[str, Any] = field(default_factory=nothing)
     created_at: datetime
     updated_at: datetime
 
@@ -36,9 +39,9 @@ class Study:
         """The name under which it is addressed."""
         return self.definition.name
 
-    def moved(self, to: StudyState) -> "Study":
-        """The study in another state, if the table of states allows it."""
-        return replace(self, state=move_study(self.state, to), revision=self.revision + 1)
+    def moved(self, to: StudyState, reason: str | None = None) -> "Study":
+        """The study in another state, if the table of states allows it, and why."""
+        return replace(self, state=move_study(self.state, to), reason=reason, revision=self.revision + 1)
 
     def patched(self, patch: StudyPatch) -> "Study":
         """The study with the fields that the patch names."""

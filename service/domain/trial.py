@@ -66,7 +66,10 @@ class AttemptKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One lease of a trial by one worker, and how far its curve has come."""
+    """One lease of a trial by one worker, and how far its curve has come.
+
+    `resumes` says that its client keeps checkpoints: it can go on with a trial that was paused.
+    """
 
     key: AttemptKey
     token: int
@@ -83,6 +86,7 @@ class Attempt:
     failure: Failure | None = None
     gpu_seconds: float | None = None
     completion: str | None = None
+    resumes: bool = False
 
     @property
     def live(self) -> bool:

@@ -44,6 +44,7 @@ register_url_convertor("count", _CountConvertor())
 StudyName = Annotated[str, Path(description="The study's name, percent-encoded.", examples=["digits-mlp"])]
 TrialNumber = Annotated[int, Path(ge=0, lt=10**15, description="The trial's number in its study.", examples=[17])]
 AttemptNumber = Annotated[int, Path(ge=0, lt=10**15, description="The attempt's number in its trial.", examples=[1])]
+Step = Annotated[int, Path(ge=0, lt=10**15, description="A step, as the trainer counts them.", examples=[10])]
 PageSize = Annotated[int, Query(ge=1, le=1000, description="How many rows a page has at most.")]
 PageToken = Annotated[
     str | None,

@@ -16,14 +16,14 @@ from service.http.envelope import Envelope
 from service.http.feed import Feed
 from service.http.guard import Guard
 from service.http.hosts import Hosts
-from service.http.routes import events, exports, leases, meta, studies, trials
+from service.http.routes import analyses, events, exports, leases, meta, studies, trials
 from service.http.services import Served, Services
 
 Application = FastAPI
 Running = Callable[[], AbstractAsyncContextManager[None]]
 
 # The calls that come most often first: routes are tried one after the other.
-_FAMILIES = (leases, trials, studies, exports, events, meta)
+_FAMILIES = (leases, trials, studies, exports, analyses, events, meta)
 
 
 def create_app(services: Services, running: Running | None = None) -> FastAPI:

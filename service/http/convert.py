@@ -5,11 +5,13 @@ from service.domain import space, trial
 from service.domain.decision import Decision
 from service.domain.study import Study
 from service.http.addresses import study_path
+from service.usecases.choosing import taken_from
 from service.usecases.reading import StudyView, TrialView
 from service.wire import event as wire_event
 from service.wire import study as wire_study
 from service.wire import trial as wire_trial
 from service.wire.space import ConstantParameter, DerivedParameter
+from service.wire.warm_start import CameFrom
 
 
 def study(view: StudyView) -> wire_study.Study:
@@ -18,6 +20,7 @@ def study(view: StudyView) -> wire_study.Study:
     return wire_study.Study(
         name=it.name,
         state=it.state,
+        reason=it.reason,
         archived=it.archived,
         definition=it.definition,
         revision=it.revision,
@@ -30,7 +33,14 @@ def study(view: StudyView) -> wire_study.Study:
 
 
 def _best(it: trial.Trial) -> wire_study.BestTrial:
-    return wire_study.BestTrial(number=it.number, values=dict(it.values or {}), params=dict(it.params))
+    source = taken_from(it)
+    return wire_study.BestTrial(
+        number=it.number,
+        values=dict(it.values or {}),
+        params=dict(it.params),
+        origin=it.origin,
+        came_from=CameFrom(study=source[0], number=source[1]) if source else None,
+    )
 
 
 def trial_of(view: TrialView) -> wire_trial.Trial:
@@ -90,12 +100,13 @@ def attempt(it: trial.Attempt) -> wire_trial.Attempt:
         last_step=it.last_step,
         failure=it.failure,
         gpu_seconds=it.gpu_seconds,
+        resumes=it.resumes,
     )
 
 
 def decision(it: Decision) -> wire_trial.Decision:
     """One decision, with as much of its basis as there is."""
-    basis = {name: it.basis.get(name) for name in ("rung", "value", "cut", "rank", "n")}
+    basis = {name: it.basis.get(name) for name in ("rule", "rung", "value", "cut", "rank", "n")}
     at = {"attempt": it.key.attempt, "step": it.step, "at": it.at}
     return wire_trial.Decision.model_validate({**at, **basis, "act": it.act, "reason": it.reason})
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from service.wire import lease, server, study, trial
 from service.wire.event import Event
 from service.wire.message import Scalar
+from service.wire.warm_start import TakenFrom, WarmStarted
 
 _THEN = datetime(2026, 1, 1, 9, 30, tzinfo=UTC)
 _LATER = _THEN + timedelta(minutes=4)
@@ -103,6 +104,19 @@ NEW_TRIAL = {
         },
     },
 }
+NEW_TRIALS = {"two points": {"value": {"trials": [{"params": _POINT}, {"params": {**_POINT, "dropout": 0.3}}]}}}
+NUMBERS = trial.TrialNumbers(numbers=(17, 18))
+WARM_START = {
+    "the best points again": {"value": {"from": ["digits-mlp-2025"], "use": "best", "count": 5}},
+    "their results": {"value": {"from": ["digits-mlp-2025"], "use": "history"}},
+}
+WARM_STARTED = STUDY.model_copy(
+    update={
+        "warm_start": WarmStarted(
+            sources=(TakenFrom(study="digits-mlp-2025", taken=5, left_out={"not among the best": 95}),)
+        )
+    }
+)
 PATCH = {"note and budget": {"value": {"note": "second round", "budget": {"max_trials": 200}}}}
 CREATE = {"a small network": {"value": study.DEFINITION_EXAMPLE}}
 STOP = {"let running trials finish": {"value": {"running": "finish"}}, "cancel them": {"value": {"running": "cancel"}}}
@@ -118,9 +132,14 @@ REPORT = {
             "first_seq": 1,
             "points": [
                 {"step": 1, "metrics": {"val_loss": 0.9}, "elapsed": 11.5},
-                {"step": 2, "metrics": {"val_loss": "NaN"}, "elapsed": 22.9},
+                {"step": 2, "metrics": {"val_loss": 0.4, "grad_norm": "NaN"}, "elapsed": 22.9},
             ],
         }
+    }
+}
+CHECKPOINT = {
+    "kept on a shared disk": {
+        "value": {"token": 1, "uri": "file:///data/17/10.ckpt", "sha256": "9f86d081" * 8, "size": 18_432}
     }
 }
 COMPLETE = {

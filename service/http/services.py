@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from service.http.feed import Feed
+from service.usecases.analysis.analyses import Analyses
 from service.usecases.judging import Judge
 from service.usecases.mirrors import Mirrors
 from service.usecases.ports import Store
@@ -24,6 +25,7 @@ class Services:
     refusals: Callable[[StudyDefinition], Sequence[FieldError]] = lambda _: ()
     suggester: Suggester | None = None
     judge: Judge | None = None
+    analyses: Analyses | None = None
     version: str
     lease_ttl_seconds: float = 60.0
     max_body_bytes: int = 2_000_000

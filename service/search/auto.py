@@ -1,11 +1,11 @@
 """The sampler `auto`: low-discrepancy points to begin with, then the model that fits the space and the study.
 
-The rules are those of OptunaHub's AutoSampler, with two of our own. Where trials are stopped early, TPE is taken: it is
-the only model that learns from them. With several objectives TPE takes over from the Gaussian process, not NSGA, which
-would leave everything that was learned aside and begin with a random population.
+The rules are those of OptunaHub's AutoSampler, with two of our own. Where trials are cut short, a model of their curves
+is taken (`pool/`): it learns from all that they showed. With several objectives TPE takes over from the Gaussian
+process, not NSGA, which would leave everything that was learned aside and begin with a random population.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from optuna import samplers
@@ -15,10 +15,13 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from service.search.distributions import Layout
-from service.search.pruners import rule
-from service.search.samplers import CMAES, GP, QMC, TPE, SamplerRecord, cmaes, installed
+from service.search.pool.knowledge import Knowledge
+from service.search.pool.sampler import CurveSampler
+from service.search.pruners import cuts
+from service.search.samplers import CMAES, CURVES, GP, QMC, TPE, SamplerRecord, cmaes, installed
 from service.search.seeds import Seeds, hash64
 from service.search.snapshots import Snapshot
+from service.usecases.engine import judged
 from service.wire import sampler as wire
 from service.wire.space import CategoricalParameter
 from service.wire.study import StudyDefinition
@@ -53,6 +56,8 @@ class WholeSpace(samplers.QMCSampler):
 
 def plan(definition: StudyDefinition) -> Plan:
     """The models for a study, told by its definition alone."""
+    if curves_matter(definition) and installed(CURVES):
+        return Plan(CURVES, CURVES, f"the scheduler '{definition.scheduler.type}' cuts trials short")
     reason = _tpe_because(definition)
     if reason:
         return Plan(TPE, TPE, reason)
@@ -62,8 +67,13 @@ def plan(definition: StudyDefinition) -> Plan:
     return Plan(GP, later, "all parameters are numbers that always take part, and no trial is stopped early")
 
 
-def build(chosen: Plan, objectives: int, layout: Layout, seeds: Seeds, snapshot: Snapshot) -> BaseSampler:
+def build(
+    chosen: Plan, objectives: int, layout: Layout, seeds: Seeds, snapshot: Snapshot, know: Callable[[], Knowledge]
+) -> BaseSampler:
     """The sampler for one suggestion, by how far the study has come."""
+    if chosen.model is CURVES:
+        explores = len(know().history.trials) < STARTUP or _turn(seeds)
+        return CurveSampler(lambda _: know(), _starter(layout, seeds), seeds.trial, explores=explores)
     if _explores(seeds, snapshot):
         return _starter(layout, seeds)
     complete = snapshot.of(_COMPLETE)
@@ -78,6 +88,13 @@ def build(chosen: Plan, objectives: int, layout: Layout, seeds: Seeds, snapshot:
     return record.build(options, layout, seeds)
 
 
+def curves_matter(definition: StudyDefinition) -> bool:
+    """Whether there is one objective, whose curves are cut short: what they showed is all there is to learn."""
+    return (
+        len(definition.objectives) == 1 and cuts(definition) and judged(definition) == definition.objectives[0].metric
+    )
+
+
 def _tpe_options(objectives: int, layout: Layout) -> wire.TpeSampler:
     # With several objectives Optuna's own choice is one parameter at a time.
     grouped = layout.conditional
@@ -86,7 +103,11 @@ def _tpe_options(objectives: int, layout: Layout) -> wire.TpeSampler:
 
 def _explores(seeds: Seeds, snapshot: Snapshot) -> bool:
     """Whether there is too little to learn from yet, or it is the turn of a point that no model chose."""
-    return len(snapshot.of(_OBSERVED)) < STARTUP or hash64("explore", seeds.trial) % EXPLORE_ONE_IN == 0
+    return len(snapshot.of(_OBSERVED)) < STARTUP or _turn(seeds)
+
+
+def _turn(seeds: Seeds) -> bool:
+    return hash64("explore", seeds.trial) % EXPLORE_ONE_IN == 0
 
 
 def _starter(layout: Layout, seeds: Seeds) -> BaseSampler:
@@ -111,7 +132,7 @@ def _tpe_because(definition: StudyDefinition) -> str | None:
         return f"the values of '{unordered[0]}' have no order"
     if len(definition.objectives) >= MANY_OBJECTIVES:
         return f"there are {len(definition.objectives)} objectives"
-    if rule(definition) is not None:
+    if cuts(definition):
         return f"the scheduler '{definition.scheduler.type}' stops trials early, and TPE alone learns from those"
     if not installed(GP):
         return "PyTorch, which a Gaussian process needs, is not installed on this server"

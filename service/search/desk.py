@@ -7,6 +7,7 @@ processes answer alike.
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
 from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
@@ -16,17 +17,23 @@ from service.search import auto
 from service.search.distributions import Layout
 from service.search.frozen import Freezer, Look
 from service.search.points import Place, points, size
-from service.search.pruners import rule
-from service.search.samplers import SAMPLERS, Grid
-from service.search.seeds import Seeds
+from service.search.pool.halving import Halving
+from service.search.pool.knowledge import Knowledge
+from service.search.pool.observing import observed
+from service.search.pool.portfolio import Portfolio
+from service.search.pruners import halves, rule
+from service.search.samplers import CURVES, SAMPLERS, Grid, installed
+from service.search.seeds import Seeds, seeds
 from service.search.snapshots import Snapshots
 from service.search.view import Scene
 from service.usecases.engine import History, judged
 from service.wire.message import Scalar
 from service.wire.objective import Direction
-from service.wire.sampler import AutoSampler
+from service.wire.sampler import AutoSampler, Observe
+from service.wire.scheduler import AutoScheduler
 from service.wire.study import StudyDefinition
 
+_NOBODY = -1
 _DIRECTIONS: Mapping[Direction, StudyDirection] = {
     "minimize": StudyDirection.MINIMIZE,
     "maximize": StudyDirection.MAXIMIZE,
@@ -43,6 +50,10 @@ class Desk:
         self.layout = Layout(definition.space)
         self.size = size(self.layout)
         self.rule = rule(definition)
+        options = halves(definition)
+        self.halving = Halving(definition, options) if options is not None else None
+        matter = auto.curves_matter(definition) and installed(CURVES)
+        self.portfolio = Portfolio(definition, self.layout) if matter else None
         self._definition = definition
         self._lock = threading.Lock()
         self._plan = auto.plan(definition) if isinstance(definition.sampler, AutoSampler) else None
@@ -70,18 +81,25 @@ class Desk:
 
     def sampling(self, history: History) -> Scene:
         """The study as its sampler sees it."""
-        return Scene(self.name, self._sampler_look.directions, history, self._for_sampler, self._lock)
+        directions, observe = self._sampler_look.directions, self._observe
+        if observe == "final" or self.portfolio is None:
+            return Scene(self.name, directions, history, self._for_sampler, self._lock)
+        known = self.portfolio.know(history, seeds(history.study, history.study.next_number).trial)
+        shows = partial(observed, known=known, observe=observe, feasibility=self._sampler_look.feasibility)
+        return Scene(self.name, directions, history, self._for_sampler, self._lock, shows)
 
     def judging(self, history: History) -> Scene:
         """The study as its pruner sees it."""
         return Scene(self.name, self._pruner_look.directions, history, self._for_pruner, self._lock)
 
-    def sampler(self, history: History, seeds: Seeds) -> BaseSampler:
-        """A sampler for one suggestion."""
+    def sampler(self, history: History, seeds: Seeds, besides: int = _NOBODY) -> BaseSampler:
+        """A sampler for one suggestion; if it is made anew, `besides` is the trial that has it."""
         options = self._definition.sampler
         if self._plan is not None:
             objectives = len(self._definition.objectives)
-            return auto.build(self._plan, objectives, self.layout, seeds, self.sampling(history).snapshot())
+            snapshot = self.sampling(history).snapshot()
+            know = partial(self.know, history, seeds, besides)
+            return auto.build(self._plan, objectives, self.layout, seeds, snapshot, know)
         if self._grid is not None:
             return self._grid.again()
         sampler = SAMPLERS[options.type].build(options, self.layout, seeds)
@@ -89,6 +107,23 @@ class Desk:
             self._grid = sampler
             return sampler.again()
         return sampler
+
+    @property
+    def _observe(self) -> Observe:
+        return getattr(self._definition.sampler, "observe", "final")
+
+    @property
+    def pool(self) -> Portfolio | None:
+        """Who decides what goes on, if that is left to us."""
+        return self.portfolio if isinstance(self._definition.scheduler, AutoScheduler) else None
+
+    def know(self, history: History, seeds: Seeds, besides: int = _NOBODY) -> Knowledge:
+        """What the curves tell, without the trial whose point is looked for."""
+        assert self.portfolio is not None
+        if besides in history.trials:
+            others = {number: trial for number, trial in history.trials.items() if number != besides}
+            history = replace(history, trials=others)
+        return self.portfolio.know(history, seeds.trial)
 
     def tried(self, history: History, besides: int) -> frozenset[Place]:
         """The points of a discrete space that were suggested to other trials than this one; none in any other space."""

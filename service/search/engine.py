@@ -5,12 +5,15 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
+from dataclasses import replace
+from importlib.metadata import version
 from random import Random
 
 from optuna.pruners import NopPruner
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from service.domain import budget
 from service.domain.study import Study
 from service.domain.trial import Trial
 from service.search.asking import Asked, ask
@@ -18,12 +21,14 @@ from service.search.desk import Desk, identity
 from service.search.evidence import Sight
 from service.search.frozen import FEASIBILITY, VIOLATED, frozen
 from service.search.points import Place, place
+from service.search.pool.controls import CONTROL, wanted
 from service.search.quiet import hush
 from service.search.seeds import seeds
 from service.search.view import View, ViewStudy
-from service.usecases.engine import Curve, Ended, Ending, Exhausted, History, Suggestion, Verdict
+from service.usecases.engine import Curve, Ended, Ending, Exhausted, History, Latest, Promotion, Suggestion, Verdict
 
 _log = logging.getLogger(__name__)
+NAME = f"optuna {version('optuna')}"
 
 # Spaces up to this size are looked through for a point that is left, when a sampler finds none by itself.
 _SEARCHABLE = 10_000
@@ -38,6 +43,8 @@ class OptunaEngine:
 
     `redraws`: how often a point of a discrete space is drawn anew if it has been tried; 0 lets it be tried again.
     """
+
+    name = NAME
 
     def __init__(self, *, keep_trials: int = 200_000, redraws: int = 3) -> None:
         self._keep_trials = keep_trials
@@ -58,27 +65,37 @@ class OptunaEngine:
                 return suggestion
         return (self._left(desk, history, number, tried) if self._redraws else None) or suggestion
 
-    def judge(self, history: History, trial: Trial, curve: Curve) -> Verdict:
+    def promote(self, history: History, number: int) -> Promotion | None:
+        """The paused trial to go on with rather than that the trial of this number begins, if there is one."""
+        hush()
+        desk = self._desk(history.study)
+        if desk.halving is None and desk.pool is None:
+            return None
+        exhausted = desk.size is not None and len(desk.tried(history, number)) >= desk.size
+        last_round = exhausted or not budget.may_add(history.study)
+        if desk.halving is not None:
+            return desk.halving.promote(history, last_round=last_round)
+        return desk.pool.promote(history, number, last_round=last_round) if desk.pool is not None else None
+
+    def judge(self, history: History, trial: Trial, curve: Curve, latest: Latest) -> Verdict:
         """Whether a running trial goes on after what it just reported."""
         hush()
         desk = self._desk(history.study)
-        rule = desk.rule
-        if rule is None or not curve or (rule.until is not None and curve.steps[-1] >= rule.until):
+        if not curve:
             return _GO_ON
-        own = frozen(trial.number, TrialState.RUNNING, system=dict(trial.system), curve=_points(curve, rule.whole))
-        view = View(desk.judging(history), own)
-        study = ViewStudy(view, _NO_SAMPLER, rule.pruner)
-        stopped = rule.pruner.prune(study, own)
-        found = rule.explain(
-            rule.options, Sight(study=study, own=own, pruner=rule.pruner, written=view.system, stopped=stopped)
-        )
-        stops = stopped and not (rule.careful and _may_be_done(history, curve))
-        return Verdict(
-            act=rule.act if stops else "continue",
-            reason=found.reason if found is not None and stops else None,
-            basis=found.basis if found is not None else None,
-            system=view.system,
-        )
+        if desk.halving is not None:
+            return desk.halving.judge(history, trial, curve, latest)
+        if desk.pool is None:
+            return _by_rule(desk, history, trial, curve)
+        if latest.resumes:
+            return desk.pool.judge(history, trial, curve, latest)
+        # It cannot be paused, only stopped for good. What it shows at rungs is remembered all the same.
+        shown = desk.pool.shown(trial, curve, latest)
+        known = {} if shown is None else shown[1]
+        if trial.system.get(CONTROL):
+            return Verdict(act="continue", system=known)
+        verdict = _by_rule(desk, history, trial, curve)
+        return replace(verdict, system={**verdict.system, **known})
 
     def ended(self, history: History, trial: Trial, curve: Curve, ending: Ending, values: Mapping[str, float]) -> Ended:
         """What the sampler wants to remember of an end, and whether every point has been suggested."""
@@ -101,13 +118,16 @@ class OptunaEngine:
     def _draw(self, desk: Desk, history: History, number: int, attempt: int) -> Suggestion:
         chance = seeds(history.study, number, attempt)
         try:
-            asked = _ask(desk, history, number, desk.sampler(history, chance))
+            asked = _ask(desk, history, number, desk.sampler(history, chance, besides=number))
         except Exception as error:  # noqa: BLE001  # a worker that waits is given a point, by whatever means
             _log.warning("the sampler failed over trial %d", number, exc_info=True)
             asked = _ask(desk, history, number, RandomSampler(seed=chance.trial))
             note = f"drawn at random, since the sampler failed: {type(error).__name__}: {error}"[:_LONGEST_NOTE]
             return Suggestion(params=asked.params, note=note)
-        return Suggestion(params=asked.params, system=asked.system, study_system=asked.study_system)
+        system = dict(asked.system)
+        if desk.pool is not None and wanted(desk.know(history, chance, besides=number)):
+            system[CONTROL] = True
+        return Suggestion(params=asked.params, system=system, study_system=asked.study_system)
 
     def _left(self, desk: Desk, history: History, number: int, tried: Collection[Place]) -> Suggestion | None:
         if desk.size is None or desk.size > _SEARCHABLE:
@@ -126,6 +146,27 @@ class OptunaEngine:
             while held > self._keep_trials and len(self._desks) > 1:
                 held -= len(self._desks.popitem(last=False)[1])
             return desk
+
+
+def _by_rule(desk: Desk, history: History, trial: Trial, curve: Curve) -> Verdict:
+    """The verdict of one of Optuna's pruners."""
+    rule = desk.rule
+    if rule is None or (rule.until is not None and curve.steps[-1] >= rule.until):
+        return _GO_ON
+    own = frozen(trial.number, TrialState.RUNNING, system=dict(trial.system), curve=_points(curve, rule.whole))
+    view = View(desk.judging(history), own)
+    study = ViewStudy(view, _NO_SAMPLER, rule.pruner)
+    stopped = rule.pruner.prune(study, own)
+    found = rule.explain(
+        rule.options, Sight(study=study, own=own, pruner=rule.pruner, written=view.system, stopped=stopped)
+    )
+    stops = stopped and not (rule.careful and _may_be_done(history, curve))
+    return Verdict(
+        act="stop" if stops else "continue",
+        reason=found.reason if found is not None and stops else None,
+        basis=found.basis if found is not None else None,
+        system=view.system,
+    )
 
 
 def _ask(desk: Desk, history: History, number: int, sampler: BaseSampler) -> Asked:

@@ -1,12 +1,11 @@
 """The schedulers that only stop trials: for each a record of the pruner behind it, and of how it comes to its verdict.
 
-Pausing and promoting, which Optuna has no notion of, is not done here: under `asha` in the mode `promote` a trial that
-would be stopped is told to pause.
+Pausing and promoting, which Optuna has no notion of, is not done here but in `pool/`.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from optuna import pruners
 from optuna.pruners import BasePruner
@@ -46,18 +45,19 @@ class Rule:
     explain: Callable[[Any, Sight], Evidence | None]
     compares: bool
     whole: bool
-    act: Literal["pause", "stop"]
     until: int | None
     careful: bool
 
 
-# Until there is a curve model to choose by: the rungs, and no pausing for the sake of trainers that cannot resume.
+# For trials that cannot be paused, since their client keeps no checkpoints.
 _AUTO = wire.AshaScheduler(type="asha", mode="stop")
 
 
 def rule(definition: StudyDefinition) -> Rule | None:
-    """The rule that a study's scheduler stands for; None if it never stops a trial."""
+    """The rule that a study's scheduler stands for; None if it is none of Optuna's, or never stops a trial."""
     scheduler, careful = definition.scheduler, False
+    if halves(definition) is not None:
+        return None
     if isinstance(scheduler, wire.AutoScheduler):
         if scheduler.metric is None and len(definition.objectives) > 1:
             # What is bad by one objective may be the best there is by another.
@@ -73,10 +73,23 @@ def rule(definition: StudyDefinition) -> Rule | None:
         explain=record.explain,
         compares=decisive is not None and PRUNERS[decisive.type].compares,
         whole=record.whole,
-        act="pause" if isinstance(decisive, wire.AshaScheduler) and decisive.mode == "promote" else "stop",
         until=decisive.max_resource if isinstance(decisive, wire.Rungs) else None,
         careful=careful,
     )
+
+
+def halves(definition: StudyDefinition) -> wire.AshaScheduler | None:
+    """The successive halving that Optuna cannot do: it pauses, counts other things than steps, or has many metrics."""
+    scheduler = definition.scheduler
+    if not isinstance(scheduler, wire.AshaScheduler):
+        return None
+    several = len(definition.objectives) > 1 and scheduler.metric is None
+    return scheduler if several or scheduler.mode == "promote" or scheduler.resource != "step" else None
+
+
+def cuts(definition: StudyDefinition) -> bool:
+    """Whether trials may be cut short."""
+    return halves(definition) is not None or rule(definition) is not None
 
 
 def _asha(options: wire.AshaScheduler) -> BasePruner:

@@ -7,13 +7,15 @@ from importlib.util import find_spec
 from service.search import auto
 from service.search.distributions import Layout
 from service.search.points import size
-from service.search.pruners import rule
+from service.search.pruners import cuts, halves
 from service.search.samplers import LARGEST_GRID, SAMPLERS, SamplerRecord, missing
 from service.usecases.engine import judged
 from service.wire.problem import FieldError
 from service.wire.sampler import AutoSampler, TpeSampler
 from service.wire.scheduler import (
+    AutoScheduler,
     Deciding,
+    NoScheduler,
     PatientScheduler,
     ThresholdScheduler,
     WilcoxonScheduler,
@@ -33,8 +35,8 @@ def refusals(definition: StudyDefinition) -> list[FieldError]:
     return found or [*_sampler(definition), *_scheduler(definition)]
 
 
-def describe(definition: StudyDefinition) -> str:
-    """How a study is searched, in a sentence; what its sampler does not do comes behind."""
+def chooses(definition: StudyDefinition) -> str:
+    """Who chooses the points of a study, in a sentence; what its sampler does not do comes behind."""
     if isinstance(definition.sampler, AutoSampler):
         chosen = auto.plan(definition)
         later = f", from {auto.FULL} completed trials on {chosen.later.title}" if chosen.later != chosen.model else ""
@@ -43,6 +45,23 @@ def describe(definition: StudyDefinition) -> str:
         record = SAMPLERS[definition.sampler.type]
         first = f"{record.name}: {record.title}, as the study asks."
     return " ".join([first, *notes(definition)])
+
+
+def decides(definition: StudyDefinition) -> str:
+    """Who decides which trials go on, in a sentence."""
+    scheduler = definition.scheduler
+    if isinstance(scheduler, AutoScheduler):
+        if not cuts(definition):
+            return "auto: every trial runs to its end, for what is bad by one objective may be the best by another."
+        return (
+            "auto: trials that can go on later pause at rungs, 1, 4, 16 … times as far as their first report; "
+            "successive halving and a model of the curves promote them by turns. Others are stopped there for good."
+        )
+    if isinstance(scheduler, NoScheduler):
+        return "none: every trial runs to its end."
+    if halves(definition) is not None and scheduler.type == "asha" and scheduler.mode == "promote":
+        return "asha: trials pause at rungs, and the best share of those that came to a rung are promoted from it."
+    return f"{scheduler.type}: trials are stopped by it for good, as the study asks."
 
 
 def notes(definition: StudyDefinition) -> list[str]:
@@ -60,8 +79,9 @@ def notes(definition: StudyDefinition) -> list[str]:
         found.append(f"{record.name} knows no conditions: what not every trial has is drawn at random.")
     if conditions and grouped:
         found.append("Without 'group: true' tpe models parameters with conditions one at a time.")
-    if record.learns and not record.pruned and rule(definition) is not None:
-        found.append(f"{record.name} learns nothing from trials that are stopped early; tpe does.")
+    final = getattr(definition.sampler, "observe", "final") == "final"
+    if record.learns and not record.pruned and cuts(definition) and final:
+        found.append(f"{record.name} learns nothing from trials that are cut short, unless 'observe: last' shows them.")
     return found
 
 
@@ -91,6 +111,11 @@ def _sampler(definition: StudyDefinition) -> Iterator[FieldError]:
             field="sampler.type",
             message=f"{record.name} searches for one objective, there are {len(definition.objectives)}: "
             "tpe, gp, nsga2 and nsga3 take several",
+        )
+    if getattr(sampler, "observe", "final") != "final" and cuts(definition) and not auto.curves_matter(definition):
+        yield FieldError(
+            field="sampler.observe",
+            message="must be 'final' here: a value can be shown only where the scheduler looks at the one objective",
         )
     if isinstance(sampler, TpeSampler) and sampler.group and not sampler.multivariate:
         yield FieldError(field="sampler.group", message="needs multivariate: groups are modelled together")

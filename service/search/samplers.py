@@ -200,6 +200,16 @@ BRUTE_FORCE = SamplerRecord(
 NSGA2 = SamplerRecord(name="nsga2", title="NSGA-II", build=_nsga2, conditions=False)
 NSGA3 = SamplerRecord(name="nsga3", title="NSGA-III", build=_nsga3, conditions=False)
 
+# Chosen by `auto` alone, which builds it: it needs more to know than a sampler is told.
+CURVES = SamplerRecord(
+    name="curves",
+    title="the expected improvement at the end of training, by a model of the curves",
+    build=_random,
+    needs=("sklearn", "scipy"),
+    several=False,
+    pruned=True,
+)
+
 SAMPLERS: Mapping[str, SamplerRecord] = {
     record.name: record for record in (TPE, GP, CMAES, QMC, RANDOM, GRID, BRUTE_FORCE, NSGA2, NSGA3)
 }

@@ -8,7 +8,7 @@ our own trial and study in one transaction.
 import copy
 import threading
 from bisect import bisect_left
-from collections.abc import Collection, Container, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
 
@@ -30,18 +30,23 @@ _ALL = frozenset(TrialState)
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A study at one moment, as its sampler or its pruner sees it. Nothing of it is made before it is looked at."""
+    """A study at one moment, as its sampler or its pruner sees it. Nothing of it is made before it is looked at.
+
+    `shows` tells trials otherwise than they are, where a sampler is to learn more of them.
+    """
 
     name: str
     directions: Sequence[StudyDirection]
     history: History
     snapshots: Snapshots
     lock: threading.Lock
+    shows: Callable[[Snapshot], Snapshot] | None = None
 
     def snapshot(self) -> Snapshot:
         """The trials."""
         with self.lock:
-            return self.snapshots.of(self.history)
+            found = self.snapshots.of(self.history)
+        return found if self.shows is None else self.shows(found)
 
     def column(self, step: int) -> Column:
         """What the completed trials had at a step."""

@@ -32,6 +32,7 @@ class SqlAttempts:
             "granted_at": attempt.granted_at,
             "resume_step": attempt.resume_step,
             "token": attempt.token,
+            "resumes": attempt.resumes,
         }
         self._connection.execute(insert(_rows), {**written, **_changing(attempt)})
 
@@ -132,4 +133,5 @@ def _attempt(row: Row[Any]) -> Attempt:
         failure=Failure.model_validate(row.failure) if row.failure else None,
         gpu_seconds=row.gpu_seconds,
         completion=row.completion,
+        resumes=row.resumes,
     )

@@ -45,7 +45,8 @@ def _sqlite_connection(connection: sqlite3.Connection, _record: object) -> None:
         "synchronous=FULL",
         "foreign_keys=ON",
         f"busy_timeout={_BUSY_MS}",
-        "cache_size=-65536",
+        # In KiB, and for each connection: what a server remembers of a study is in its mirrors, not here.
+        "cache_size=-16384",
         "temp_store=MEMORY",
         "wal_autocheckpoint=4000",
     ):

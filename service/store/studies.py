@@ -39,6 +39,8 @@ class SqlStudies:
             "next_number": 0,
             "added": 0,
             "system": {},
+            "reason": None,
+            "tally": {},
             "created_at": now,
             "updated_at": now,
         }
@@ -60,7 +62,7 @@ class SqlStudies:
         return self._one(name, lock=True)
 
     def save(self, study: Study) -> Study:
-        """Write definition, state, archived, revision and system; answers it with its new seq and updated_at."""
+        """Write a study but for its numbers of trials; answers it with its new seq and updated_at."""
         changed = self._connection.execute(
             update(_rows).where(_rows.c.id == study.id, _SEEN).values(seq=_rows.c.seq + 1).returning(*_rows.c),
             {
@@ -69,6 +71,8 @@ class SqlStudies:
                 "definition": study.definition.model_dump_json(),
                 "revision": study.revision,
                 "system": study.system,
+                "reason": study.reason,
+                "tally": study.tally,
                 "updated_at": self._clock.now,
             },
         ).one_or_none()
@@ -182,6 +186,8 @@ def _study(row: Row[Any]) -> Study:
         next_number=row.next_number,
         added=row.added,
         system=row.system,
+        reason=row.reason,
+        tally=row.tally,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
 )
 
@@ -42,6 +43,10 @@ studies = Table(
     # Trials that ran elsewhere: no budget is spent on them.
     Column("added", Id, nullable=False, server_default="0"),
     Column("system", Json, nullable=False, server_default="{}"),
+    # Why the study is in its state, in words.
+    Column("reason", Text),
+    # What the rules that end or pause a study have counted so far.
+    Column("tally", Json, nullable=False, server_default="{}"),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     # A deleted study keeps its rows until they are purged, but not its name.
@@ -102,6 +107,8 @@ attempts = Table(
     Column("failure", Json),
     Column("gpu_seconds", Float(53)),
     Column("completion", String(64)),
+    # Whether its client keeps checkpoints, so that the trial can be paused and go on.
+    Column("resumes", Boolean, nullable=False, server_default=false()),
     ForeignKeyConstraint(["study_id", "number"], [trials.c.study_id, trials.c.number]),
     # Who is overdue is looked up among the live ones only, so that a report, which moves expires_at, moves no index.
     Index(

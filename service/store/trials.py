@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, or_, select, update
 
 from service.domain.errors import TrialNotFound
 from service.domain.query import Page, TrialQuery
@@ -74,13 +74,15 @@ class SqlTrials:
         """Read up to `count` trials whose seq is greater than `after_seq`, in the order of seq."""
         return [_trial(row) for row in self._connection.execute(_CHANGED, {"s": study_id, "q": after_seq, "n": count})]
 
-    def counts(self, study_ids: Sequence[int]) -> Mapping[int, Mapping[TrialState, int]]:
-        """Count the trials of studies by state; states without trials may be left out."""
+    def counts(self, study_ids: Sequence[int], *, elsewhere: bool = True) -> Mapping[int, Mapping[TrialState, int]]:
+        """Count the trials of studies by state, those that completed elsewhere as asked for."""
         counted = (
             select(_rows.c.study_id, _rows.c.state, func.count())
             .where(_rows.c.study_id.in_(study_ids))
             .group_by(_rows.c.study_id, _rows.c.state)
         )
+        if not elsewhere:
+            counted = counted.where(or_(_rows.c.origin != "added", _rows.c.state != "completed"))
         found: dict[int, dict[TrialState, int]] = {}
         for study_id, state, count in self._connection.execute(counted):
             found.setdefault(study_id, {})[state] = count

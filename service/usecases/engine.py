@@ -16,6 +16,9 @@ from service.wire.scheduler import Deciding, PatientScheduler
 from service.wire.study import StudyDefinition
 
 System = Mapping[str, Any]
+Going = Literal["continue", "pause", "stop"]
+"""What a running trial can be told."""
+
 Ending = Literal["completed", "pruned", "failed", "infeasible"]
 
 
@@ -91,12 +94,37 @@ class Basis:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """Whether a trial goes on. Without a basis nothing was decided: the step is not one at which decisions fall."""
+class Latest:
+    """The point that a running trial reported last. `resumes`: its client could go on with it later, were it paused."""
 
-    act: Literal["continue", "pause", "stop"]
+    step: int
+    metrics: Mapping[str, float]
+    elapsed: float | None = None
+    cost: float | None = None
+    resumes: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether a trial goes on. Without a basis nothing was decided: the step is not one at which decisions fall.
+
+    `next_step`: nothing will be decided of this attempt before it; None if the engine cannot tell.
+    """
+
+    act: Going
     reason: str | None = None
     basis: Basis | None = None
+    system: System = field(default_factory=nothing)
+    next_step: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """A paused trial that is to go on. `system` is merged into what the engine remembers of it."""
+
+    number: int
+    reason: str
+    basis: Basis
     system: System = field(default_factory=nothing)
 
 
@@ -112,6 +140,9 @@ class Ended:
 class Engine(Protocol):
     """A search engine. Its methods take time and no locks: they are called outside of transactions."""
 
+    name: str
+    """What it is and of which version, for it is told of each suggestion."""
+
     def suggest(self, history: History, number: int) -> Suggestion:
         """The point for the trial that will have this number; Exhausted if there is none left.
 
@@ -119,7 +150,13 @@ class Engine(Protocol):
         account: it is one that still waits, and is suggested anew.
         """
 
-    def judge(self, history: History, trial: Trial, curve: Curve) -> Verdict:
+    def promote(self, history: History, number: int) -> Promotion | None:
+        """The paused trial that should go on rather than that the trial of this number begins; None: begin the new one.
+
+        When the study may add no more trials, None says that no paused one is worth going on with.
+        """
+
+    def judge(self, history: History, trial: Trial, curve: Curve, latest: Latest) -> Verdict:
         """Whether a running trial, whose curve ends with what it just reported, goes on."""
 
     def ended(self, history: History, trial: Trial, curve: Curve, ending: Ending, values: Mapping[str, float]) -> Ended:

@@ -9,12 +9,13 @@ from service.domain import budget, space
 from service.domain.errors import WrongState
 from service.domain.study import Study
 from service.domain.trial import Attempt, AttemptKey, Trial
+from service.usecases import ending
 from service.usecases.once import once
 from service.usecases.ports import Transaction
 from service.usecases.record import save_trial
 from service.usecases.settling import spending
+from service.usecases.stopping import rule_of
 from service.wire.lease import Ask, Lease
-from service.wire.trial import Failure
 
 _LEASES = TypeAdapter(tuple[Lease, ...])
 _OVERDUE_AT_ONCE = 100
@@ -27,20 +28,18 @@ def ask(tx: Transaction, study: str, body: Ask, *, ttl_seconds: float) -> tuple[
 
 
 def expire(tx: Transaction, study: Study) -> None:
-    """Take back the leases that have run out: their trials are queued again while attempts are left."""
+    """Take back the leases that have run out: their trials are queued again while attempts are left.
+
+    One that a rule had told to stop has ended all the same: nobody need train it again to find that out.
+    """
     for attempt in tx.attempts.overdue(study.id, _OVERDUE_AT_ONCE):
-        failure = Failure.model_validate({"class": "infra", "message": "the lease ran out without a report"})
+        failure = ending.failed("infra", "the lease ran out without a report")
         tx.attempts.save([replace(attempt.moved("lost", tx.now), failure=failure)])
         trial = tx.trials.lock(study.id, attempt.key.number)
         if trial.state == "running":
-            give_back(tx, study, trial, failure)
-
-
-def give_back(tx: Transaction, study: Study, trial: Trial, failure: Failure) -> Trial:
-    """Queue a trial again whose attempt ended by no fault of its own, or let it fail when none is left."""
-    if trial.attempts < study.definition.retry.max_attempts:
-        return save_trial(tx, study, trial.moved("queued", tx.now))
-    return save_trial(tx, study, replace(trial.moved("failed", tx.now), failure=failure))
+            ruled = rule_of(tx, attempt)
+            lost = ending.End(state="queued", failure=failure)
+            ending.apply(tx, study, trial, ending.stopped(tx, study, trial, *ruled) if ruled else lost)
 
 
 def _grant(tx: Transaction, study: Study, body: Ask, ttl_seconds: float) -> tuple[Lease, ...]:
@@ -52,7 +51,11 @@ def _grant(tx: Transaction, study: Study, body: Ask, ttl_seconds: float) -> tupl
         # Two askers at once must not both see the last free place.
         study = tx.studies.lock(study.name)
         count = min(count, budget.may_run(study, spending(tx, study)))
-    return tuple(_lease(tx, study, trial, body, ttl_seconds) for trial in tx.trials.claim(study.id, count))
+    queued = tx.trials.claim(study.id, count)
+    # Another trial's end, or a user, may have moved the study since it was looked at.
+    if not queued or tx.studies.lock(study.name).state != "active":
+        return ()
+    return tuple(_lease(tx, study, trial, body, ttl_seconds) for trial in queued)
 
 
 def _lease(tx: Transaction, study: Study, trial: Trial, body: Ask, ttl_seconds: float) -> Lease:
@@ -70,6 +73,7 @@ def _lease(tx: Transaction, study: Study, trial: Trial, body: Ask, ttl_seconds: 
             granted_at=tx.now,
             expires_at=tx.now + timedelta(seconds=ttl_seconds),
             resume_step=newest.step if newest else None,
+            resumes=body.resumes,
         )
     )
     seed = study.definition.seed or 0

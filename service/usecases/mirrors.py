@@ -17,7 +17,9 @@ from service.usecases.engine import Curve, History, judged
 from service.usecases.ports import Transaction
 from service.wire.trial import TrialState
 
-_AT_ONCE = 5_000
+# What a chunk takes while it is read is memory that the process keeps: small ones, so that it is little.
+_AT_ONCE = 1_000
+_CURVES_AT_ONCE = 200
 
 
 class Mirror:
@@ -46,11 +48,16 @@ class Mirror:
         self.refresh(tx, study)
         with self._lock:
             if self._uncharted:
-                numbers = sorted(self._uncharted)
-                found = tx.points.curves(study.id, numbers, judged(study.definition))
-                self._curves |= {number: curve(found.get(number, ())) for number in numbers}
-                self._uncharted.clear()
+                self._chart(tx, study)
             return History(study, dict(self.trials), dict(self._curves), study.system)
+
+    def _chart(self, tx: Transaction, study: Study) -> None:
+        metric, numbers = judged(study.definition), sorted(self._uncharted)
+        for place in range(0, len(numbers), _CURVES_AT_ONCE):
+            chunk = numbers[place : place + _CURVES_AT_ONCE]
+            found = tx.points.curves(study.id, chunk, metric)
+            self._curves |= {number: curve(found.get(number, ())) for number in chunk}
+        self._uncharted.clear()
 
     def best(self) -> Trial | None:
         """The completed trial with the best value of the first objective; of equals, the first to be added."""

@@ -36,7 +36,7 @@ class Studies(Protocol):
         """Read a study and keep others from changing it until the commit; StudyNotFound."""
 
     def save(self, study: Study) -> Study:
-        """Write definition, state, archived, revision and system; answers it with its new seq and updated_at."""
+        """Write a study but for its numbers of trials; answers it with its new seq and updated_at."""
 
     def list(self, query: StudyQuery) -> Page[Study]:
         """Read a page of studies, newest first."""
@@ -72,8 +72,11 @@ class Trials(Protocol):
     def changed(self, study_id: int, after_seq: int, count: int) -> Sequence[Trial]:
         """Read up to `count` trials whose seq is greater than `after_seq`, in the order of seq."""
 
-    def counts(self, study_ids: Sequence[int]) -> Mapping[int, Mapping[TrialState, int]]:
-        """Count the trials of studies by state; states without trials may be left out."""
+    def counts(self, study_ids: Sequence[int], *, elsewhere: bool = True) -> Mapping[int, Mapping[TrialState, int]]:
+        """Count the trials of studies by state; states without trials may be left out.
+
+        Without `elsewhere`, those are left out that completed elsewhere and were added.
+        """
 
 
 class Attempts(Protocol):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from service.domain.carrying import point_key
 from service.domain.decision import Decision
 from service.domain.query import Page, StudyQuery, TrialQuery
 from service.domain.study import Study
@@ -79,6 +80,15 @@ def checkpoints(tx: Transaction, study: str, number: int) -> Sequence[Checkpoint
     """The committed checkpoints of a trial, newest first."""
     trial = tx.trials.get(tx.studies.get(study).id, number)
     return tx.checkpoints.list(trial.study_id, number)
+
+
+def twin(tx: Transaction, mirrors: Mirrors, study: str, trial: Trial) -> int | None:
+    """The first trial of a study with the same parameters as this one, if there is another."""
+    known = dict(mirrors.of(tx, tx.studies.get(study)).trials)
+    here = point_key(trial.params)
+    # Equal mappings first: that is quickly found, and takes `1` and `True` for one value, which they are not.
+    alike = (other for other in known.values() if other.params == trial.params and point_key(other.params) == here)
+    return min((other.number for other in alike if other.number != trial.number), default=None)
 
 
 def _view(tx: Transaction, mirrors: Mirrors, study: Study) -> StudyView:

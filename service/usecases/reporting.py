@@ -12,9 +12,11 @@ from service.domain.errors import (
     SeqGap,
     StaleLease,
 )
+from service.domain.stopping import Stop
 from service.domain.study import Study
 from service.domain.trial import Attempt, AttemptKey, Point
 from service.usecases.ports import Transaction
+from service.usecases.stopping import Watches, decision, told
 from service.wire.lease import Directive, Report, Reported
 from service.wire.problem import FieldError
 
@@ -34,23 +36,34 @@ class ReportItem:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A report that was taken in: its answer, and what a judge needs to know. `before` is the last step before it."""
+    """A report that was taken in: its answer, and what a judge needs to know.
+
+    `before` is the last step before it; `resumes` says whether its client can go on with a trial that was paused.
+    """
 
     answer: Reported
     study: Study
     key: AttemptKey
     before: int | None
     points: tuple[Point, ...]
+    resumes: bool = False
 
 
-def report_together(tx: Transaction, items: Sequence[ReportItem]) -> Sequence[Taken | BaseException]:
-    """Take in many reports: one look at their attempts, one insert, one update. Each is accepted whole or refused."""
+def report_together(
+    tx: Transaction, items: Sequence[ReportItem], watches: Watches | None = None
+) -> Sequence[Taken | BaseException]:
+    """Take in many reports: one look at their attempts, one insert, one update. Each is accepted whole or refused.
+
+    `watches` are what this process remembers of the curves; without them they are read again where a rule needs them.
+    """
+    watches = watches or Watches()
     studies = _studies(tx, {item.study for item in items})
     keys = {key for item in items if (key := _key(studies[item.study], item)) is not None}
     attempts = dict(tx.attempts.lock(sorted(keys, key=_order)))
     results: list[Taken | BaseException] = []
     points: list[Point] = []
     changed: dict[AttemptKey, Attempt] = {}
+    stops: dict[AttemptKey, Stop] = {}
     for item in items:
         study = studies[item.study]
         try:
@@ -59,16 +72,28 @@ def report_together(tx: Transaction, items: Sequence[ReportItem]) -> Sequence[Ta
             key = AttemptKey(study.id, item.number, item.attempt)
             before = live(attempts.get(key), key, item.report.token)
             attempt, new = take(before, item.report, tx.now, item.ttl_seconds)
+            if new and not _stopped(before) and (stop := watches.look(tx, study, before, new)):
+                stops[key] = stop
+                attempt = replace(attempt, directive=told(stop))
         except BasinError as refusal:
             results.append(refusal)
             continue
         attempts[key] = changed[key] = attempt
         points += new
-        told = Reported(acked_seq=attempt.acked_seq, directive=attempt.directive or GO_ON)
-        results.append(Taken(told, study, key, before.last_step, tuple(new)))
+        answer = Reported(acked_seq=attempt.acked_seq, directive=attempt.directive or GO_ON)
+        results.append(Taken(answer, study, key, before.last_step, tuple(new), attempt.resumes))
     tx.points.append(points)
     tx.attempts.progress(list(changed.values()))
+    if stops:
+        tx.attempts.save([changed[key] for key in stops])
+        for key, stop in stops.items():
+            tx.decisions.append(decision(key, stop, tx.now))
     return results
+
+
+def _stopped(attempt: Attempt) -> bool:
+    """Whether it has been told to stop already: nothing more is decided of it."""
+    return attempt.directive is not None and attempt.directive.type == "stop"
 
 
 def take(attempt: Attempt, report: Report, now: datetime, ttl_seconds: float) -> tuple[Attempt, list[Point]]:

@@ -30,12 +30,13 @@ def change(tx: Transaction, name: str, patch: StudyPatch, revision: int | None) 
 
 def pause(tx: Transaction, name: str, revision: int | None) -> Study:
     """Hand out no more trials until the study is resumed; running trials go on."""
-    return move(tx, _locked(tx, name, revision), "paused")
+    return move(tx, _locked(tx, name, revision), "paused", reason="paused by a user")
 
 
 def resume(tx: Transaction, name: str, revision: int | None) -> Study:
-    """Hand out trials again: after a pause, a stop or the end."""
-    return move(tx, _locked(tx, name, revision), "active")
+    """Hand out trials again: after a pause, a stop or the end. The rules that moved it there count anew."""
+    study = _locked(tx, name, revision)
+    return move(tx, replace(study, tally={"resumed": study.seq}), "active")
 
 
 def stop(tx: Transaction, name: str, running: Literal["finish", "cancel"], revision: int | None) -> Study:
@@ -50,7 +51,7 @@ def stop(tx: Transaction, name: str, running: Literal["finish", "cancel"], revis
         busy = ()
     if study.state == "stopping" and busy:
         return study
-    return move(tx, tx.studies.lock(name), "stopping" if busy else "stopped")
+    return move(tx, tx.studies.lock(name), "stopping" if busy else "stopped", reason="stopped by a user")
 
 
 def archive(tx: Transaction, name: str, archived: bool, revision: int | None) -> Study:

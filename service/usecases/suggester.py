@@ -10,13 +10,14 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from service.domain import budget
 from service.domain.errors import BasinError, StudyNotFound
+from service.domain.rungs import may_pause
 from service.usecases import settling, suggesting
 from service.usecases.board import Board
-from service.usecases.engine import Engine, Exhausted, Suggestion
+from service.usecases.engine import Engine, Exhausted, Promotion, Suggestion
 from service.usecases.mirrors import Mirrors
 from service.usecases.ports import Store, Transaction
 from service.usecases.suggesting import Situation
@@ -24,8 +25,9 @@ from service.usecases.suggesting import Situation
 T = TypeVar("T")
 Run = Callable[[Callable[[], T]], Awaitable[T]]
 _log = logging.getLogger(__name__)
-_AHEAD = 2
-_MOST_AHEAD = 16
+_AHEAD = 4
+_MOST_AHEAD = 20
+_FRESH = 2
 _REST_SECONDS = 60.0
 _LOOK_SECONDS = 2.0
 
@@ -33,7 +35,7 @@ _LOOK_SECONDS = 2.0
 class Suggester:
     """The suggestions of one process, a task for each study that is asked for."""
 
-    def __init__(self, store: Store, engine: Engine, mirrors: Mirrors, run: Run[Suggestion], *, owner: str) -> None:
+    def __init__(self, store: Store, engine: Engine, mirrors: Mirrors, run: Run[Any], *, owner: str) -> None:
         self.board = Board(store)
         self._store = store
         self._engine = engine
@@ -42,6 +44,8 @@ class Suggester:
         self._owner = owner
         self._wanted: dict[str, float] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._rushes: dict[str, tuple[int, float]] = {}
+        self._held: dict[str, float] = {}
 
     def want(self, study: str) -> None:
         """Say that trials of a study are asked for: its queue is kept filled for a while."""
@@ -61,6 +65,8 @@ class Suggester:
     def _forget(self, study: str, task: "asyncio.Task[None]") -> None:
         self._tasks.pop(study, None)
         self._wanted.pop(study, None)
+        self._rushes.pop(study, None)
+        self._held.pop(study, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("the suggester of study %r broke off", study, exc_info=error)
 
@@ -88,34 +94,66 @@ class Suggester:
         seen = await self._store.read(partial(suggesting.situation, mirrors=self._mirrors, name=study))
         if seen.study.state != "active":
             raise _NothingMore
-        depth = min(_AHEAD + self.board.asking(study), _MOST_AHEAD)
-        short = len(seen.waiting) < depth and budget.may_add(seen.study) > 0
-        if not short and not seen.stale:
+        short = len(seen.waiting) < self._depth(study) and (seen.paused > 0 or budget.may_add(seen.study) > 0)
+        # Those behind are made anew when it is nearly their turn: until then more will be known.
+        stale = [trial for trial in seen.waiting[:_FRESH] if trial in seen.stale]
+        if not short and not stale:
             return False
-        if not await self._store.write(lambda tx: suggesting.take(tx, seen.study, self._owner)):
+        if not await self._holds(study, seen):
             return False
-        return await (self._fill(seen) if short else self._renew(seen))
+        busy = await (self._fill(seen) if short else self._renew(seen, stale[0].number))
+        if not busy:
+            self._held.pop(study, None)
+        return busy
+
+    def _depth(self, study: str) -> int:
+        """How many are to wait: a few, and as many more as have had to be waited for at once within the last minute."""
+        asking, now = self.board.asking(study), time.monotonic()
+        most, when = self._rushes.get(study, (0, now))
+        if asking >= most or now - when > _REST_SECONDS:
+            most, when = asking, now
+        self._rushes[study] = most, when
+        return min(_AHEAD + most, _MOST_AHEAD)
+
+    async def _holds(self, study: str, seen: Situation) -> bool:
+        """Whether this process makes the study's suggestions. What it queues makes sure of it once more."""
+        now = time.monotonic()
+        if now - self._held.get(study, -suggesting.LEASE_SECONDS) < suggesting.LEASE_SECONDS / 3:
+            return True
+        held = await self._store.write(lambda tx: suggesting.take(tx, seen.study, self._owner))
+        if held:
+            self._held[study] = now
+        return held
 
     async def _fill(self, seen: Situation) -> bool:
         number = seen.study.next_number
+        if seen.paused:
+            promotion: Promotion | None = await self._run(partial(self._engine.promote, seen.history, number))
+            if promotion is not None:
+                return await self._store.write(lambda tx: suggesting.promote(tx, seen, self._owner, promotion))
+        if not budget.may_add(seen.study):
+            if not seen.waiting and not seen.running:
+                await self._store.write(partial(_all_ended, name=seen.study.name))
+                raise _NothingMore
+            return False
         try:
-            suggestion = await self._run(partial(self._engine.suggest, seen.history, number))
+            suggestion: Suggestion = await self._run(partial(self._engine.suggest, seen.history, number))
         except Exhausted:
             if not seen.waiting:
                 await self._store.write(partial(_exhausted, name=seen.study.name))
-                raise _NothingMore from None
             return False
-        told = suggesting.about(seen, type(self._engine).__name__, suggestion.note)
-        await self._store.write(lambda tx: suggesting.put(tx, seen, self._owner, suggestion, told))
+        told = suggesting.about(seen, self._engine.name, suggestion.note)
+        if await self._store.write(lambda tx: suggesting.put(tx, seen, self._owner, suggestion, told)) is None:
+            # Something has changed meanwhile. Was it that another process makes the suggestions now?
+            self._held.pop(seen.study.name, None)
         return True
 
-    async def _renew(self, seen: Situation) -> bool:
-        number = seen.stale[0].number
+    async def _renew(self, seen: Situation, number: int) -> bool:
         try:
-            suggestion = await self._run(partial(self._engine.suggest, seen.history, number))
+            suggestion: Suggestion = await self._run(partial(self._engine.suggest, seen.history, number))
         except Exhausted:
             return False
-        told = suggesting.about(seen, type(self._engine).__name__, suggestion.note)
+        told = suggesting.about(seen, self._engine.name, suggestion.note)
         return await self._store.write(lambda tx: suggesting.renew(tx, seen, self._owner, number, suggestion, told))
 
 
@@ -123,10 +161,21 @@ class _NothingMore(Exception):
     """There is nothing more to suggest for this study."""
 
 
+def _all_ended(tx: Transaction, name: str) -> None:
+    """End a study that may add no more trials, and none of whose paused ones is worth going on with."""
+    study = tx.studies.lock(name)
+    counts = tx.trials.counts([study.id]).get(study.id, {})
+    if study.state == "active" and not budget.may_add(study) and not counts.get("queued") and not counts.get("running"):
+        why = f"no more trials may be added, and none of the {counts.get('paused', 0)} that are paused is to go on"
+        settling.move(tx, study, "completed", reason=why)
+
+
 def _exhausted(tx: Transaction, name: str) -> None:
     """End a study whose space has nothing left, once nothing runs any more."""
     study = tx.studies.lock(name)
     counts = tx.trials.counts([study.id]).get(study.id, {})
+    if counts.get("running") and may_pause(study.definition.scheduler):
+        return  # what pauses may have to go on
     if study.state == "active" and not counts.get("queued"):
         why = "every point of the space has been tried"
         settling.move(tx, study, "stopping" if counts.get("running") else "completed", reason=why)

@@ -1,26 +1,29 @@
-"""How a suggestion becomes a queued trial, and how one that nobody has taken yet is made anew."""
+"""How a suggestion becomes a queued trial, how one that nobody has taken is made anew, and how a paused one goes on."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from service.domain import budget
+from service.domain.decision import Decision
 from service.domain.study import Study
-from service.domain.trial import Trial
-from service.usecases.engine import History, Suggestion
+from service.domain.trial import AttemptKey, Trial
+from service.usecases.engine import History, Promotion, Suggestion
 from service.usecases.mirrors import Mirrors
 from service.usecases.ports import Transaction
-from service.usecases.record import trial_event
+from service.usecases.record import save_trial, trial_event
 
 LEASE_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What a suggester sees of a study: everything that is known, and what waits to be taken."""
+    """What a suggester sees of a study: everything that is known, and what waits to be taken, the next one first."""
 
     history: History
     waiting: tuple[Trial, ...]
     ended: int
+    running: int
+    paused: int
 
     @property
     def study(self) -> Study:
@@ -38,9 +41,10 @@ def situation(tx: Transaction, mirrors: Mirrors, name: str) -> Situation:
     study = tx.studies.get(name)
     mirror = mirrors.of(tx, study)
     history = mirror.history(tx, study)
-    waiting = tuple(trial for trial in history.trials.values() if trial.state == "queued")
+    queued = (trial for trial in history.trials.values() if trial.state == "queued")
+    waiting = tuple(sorted(queued, key=lambda trial: trial.number))
     ended = sum(count for state, count in mirror.counts.items() if state not in {"queued", "running", "paused"})
-    return Situation(history, waiting, ended)
+    return Situation(history, waiting, ended, running=mirror.counts["running"], paused=mirror.counts["paused"])
 
 
 def take(tx: Transaction, study: Study, owner: str) -> bool:
@@ -69,6 +73,28 @@ def put(tx: Transaction, seen: Situation, owner: str, suggestion: Suggestion, ab
     remember(tx, study.name, suggestion.study_system)
     trial_event(tx, study, trial, "trial.created")
     return trial
+
+
+def promote(tx: Transaction, seen: Situation, owner: str, promotion: Promotion) -> bool:
+    """Queue a paused trial, so that it goes on, and write down why; False if it is paused no more."""
+    study = tx.studies.get(seen.study.name)
+    trial = tx.trials.lock(seen.study.id, promotion.number)
+    if study.id != seen.study.id or study.state != "active" or trial.state != "paused" or not take(tx, study, owner):
+        return False
+    last = tx.attempts.current(study.id, [trial.number]).get(trial.number)
+    tx.decisions.append(
+        Decision(
+            # It is about the attempt to come.
+            key=AttemptKey(study.id, trial.number, trial.attempts + 1),
+            step=last.last_step or 0 if last is not None else 0,
+            act="promote",
+            reason=promotion.reason,
+            basis=asdict(promotion.basis),
+            at=tx.now,
+        )
+    )
+    save_trial(tx, study, replace(trial.moved("queued", tx.now), system={**trial.system, **promotion.system}))
+    return True
 
 
 def renew(

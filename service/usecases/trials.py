@@ -1,6 +1,7 @@
-"""What can be done with trials from outside: enqueue one, add a finished one, cancel."""
+"""What can be done with trials from outside: enqueue some, add finished ones, cancel."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pydantic import TypeAdapter
@@ -15,7 +16,7 @@ from service.usecases.record import save_trial, trial_event
 from service.usecases.settling import settle
 from service.wire.lease import Directive
 from service.wire.problem import FieldError
-from service.wire.trial import AttemptState, Failure, NewTrial
+from service.wire.trial import AttemptState, Failure, NewTrial, NewTrials
 
 _NUMBER = TypeAdapter(int)
 
@@ -23,8 +24,29 @@ _NUMBER = TypeAdapter(int)
 def add(tx: Transaction, study: str, new: NewTrial) -> Trial:
     """Enqueue a trial with given parameters, or add one that ran elsewhere; once for each request_id."""
     target = tx.studies.get(study)
-    number = once(tx, f"trial:{target.id}", new.request_id, new, _NUMBER, lambda: _add(tx, target, new).number)
-    return tx.trials.get(target.id, number)
+    return tx.trials.get(target.id, _once(tx, target, new))
+
+
+def add_many(tx: Transaction, study: str, new: NewTrials) -> tuple[int, ...]:
+    """Enqueue or add many trials, in their order; answers their numbers. If one is refused, none is added."""
+    target = tx.studies.get(study)
+    numbers = []
+    for place, one in enumerate(new.trials):
+        try:
+            numbers.append(_once(tx, target, one))
+        except Invalid as invalid:
+            errors = [FieldError(field=f"trials[{place}].{one.field}", message=one.message) for one in invalid.errors]
+            raise Invalid.of(errors) from None
+    return tuple(numbers)
+
+
+def put(tx: Transaction, study: Study, trial: Trial, points: Sequence[Point] = ()) -> Trial:
+    """Write a trial that was made outside, with the curve that it brings, and tell of it."""
+    added = tx.trials.add(trial)
+    if points:
+        _add_curve(tx, added, points)
+    trial_event(tx, study, added, "trial.created")
+    return added
 
 
 def cancel(tx: Transaction, study: str, number: int) -> Trial:
@@ -45,6 +67,10 @@ def cancel_in(tx: Transaction, study: Study, number: int) -> Trial:
         if attempt.live:
             tx.attempts.save([replace(attempt, directive=Directive(type="stop", reason="cancelled by a user"))])
     return cancelled
+
+
+def _once(tx: Transaction, study: Study, new: NewTrial) -> int:
+    return once(tx, f"trial:{study.id}", new.request_id, new, _NUMBER, lambda: _add(tx, study, new).number)
 
 
 def _add(tx: Transaction, study: Study, new: NewTrial) -> Trial:
@@ -71,11 +97,7 @@ def _add(tx: Transaction, study: Study, new: NewTrial) -> Trial:
         started_at=None if new.state == "queued" else tx.now,
         finished_at=None if new.state == "queued" else tx.now,
     )
-    added = tx.trials.add(trial)
-    if points:
-        _add_curve(tx, added, points)
-    trial_event(tx, study, added, "trial.created")
-    return added
+    return put(tx, study, trial, points)
 
 
 def _points(study: Study, new: NewTrial, errors: list[FieldError]) -> list[Point]:
@@ -116,7 +138,7 @@ def _values(study: Study, new: NewTrial, points: list[Point], errors: list[Field
     return values or None
 
 
-def _add_curve(tx: Transaction, trial: Trial, points: list[Point]) -> None:
+def _add_curve(tx: Transaction, trial: Trial, points: Sequence[Point]) -> None:
     """Keep the curve of a trial from elsewhere as that of one attempt that has ended."""
     key = AttemptKey(trial.study_id, trial.number, 1)
     ended: AttemptState = "completed" if trial.state in {"completed", "infeasible"} else "failed"

@@ -1,4 +1,8 @@
-"""What the server does by itself now and then: forget old events and answers, remove what deleted studies left."""
+"""What the server does by itself now and then: forget old events and answers, remove what deleted studies left.
+
+And it lets studies stop whose last trials are held by workers that are gone: nobody asks them for trials any more, and
+leases that have run out are otherwise found by those who ask.
+"""
 
 import asyncio
 import logging
@@ -6,6 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from service.domain.errors import BasinError
+from service.domain.query import StudyQuery
+from service.usecases import leasing, settling
 from service.usecases.ports import Store, Transaction
 
 _log = logging.getLogger(__name__)
@@ -31,6 +37,7 @@ class Upkeep:
 
     async def tidy(self, store: Store) -> int:
         """Tidy up once, in pieces small enough not to be noticed by other writers; answers how many rows went."""
+        await store.write(_let_stop)
         removed = await store.write(self._prune)
         while piece := await store.write(lambda tx: tx.studies.purge(_ROWS_AT_ONCE)):
             removed += piece
@@ -39,3 +46,9 @@ class Upkeep:
     def _prune(self, tx: Transaction) -> int:
         events = tx.events.prune(tx.now - timedelta(days=self.event_days))
         return events + tx.requests.prune(tx.now - timedelta(hours=self.request_hours))
+
+
+def _let_stop(tx: Transaction) -> None:
+    for study in tx.studies.list(StudyQuery(states=("stopping",), archived=None)).items:
+        leasing.expire(tx, study)
+        settling.settle(tx, study.name)

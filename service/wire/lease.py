@@ -1,13 +1,36 @@
 """The protocol of those who run trials: ask for one, report its curve, complete it."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
-from service.wire.message import MAX_POINTS, Answer, Metrics, Params, Request, RequestId, WorkerName
+from service.wire.message import (
+    MAX_POINTS,
+    Answer,
+    Metrics,
+    Params,
+    Request,
+    RequestId,
+    WorkerName,
+    printable,
+    refuse,
+)
 from service.wire.trial import Failure, NewPoint
 
 Token = Annotated[int, Field(ge=1)]
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+def _sha256(value: str) -> str:
+    digest = value.lower()
+    if _SHA256.fullmatch(digest) is None:
+        raise refuse("sha256", "must be a SHA-256 in hexadecimal: 64 digits and letters from a to f")
+    return digest
+
+
+Sha256 = Annotated[str, AfterValidator(_sha256), WithJsonSchema({"type": "string", "pattern": "^[0-9a-fA-F]{64}$"})]
+CheckpointUri = Annotated[str, Field(min_length=1, max_length=2_000), AfterValidator(printable)]
 Outcome = Literal["completed", "pruned", "paused", "preempted", "failed"]
 
 
@@ -22,6 +45,10 @@ class Ask(Request):
     request_id: RequestId | None = Field(
         default=None,
         description="Sent again with the same id, the same leases are answered.",
+    )
+    resumes: bool = Field(
+        default=False,
+        description="Whether this client keeps checkpoints and can go on with a trial that was paused.",
     )
 
 
@@ -67,6 +94,15 @@ class Reported(Answer):
 
     acked_seq: int
     directive: Directive
+
+
+class NewCheckpoint(Request):
+    """A state of training that is kept elsewhere: where, and what it must hold."""
+
+    token: Token
+    uri: CheckpointUri = Field(description="Where it is kept, in a form that the client itself can read again.")
+    sha256: Sha256 = Field(description="The SHA-256 of its bytes, in hexadecimal.")
+    size: int = Field(ge=0, lt=2**53, description="Its bytes.")
 
 
 class Usage(Request):

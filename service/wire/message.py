@@ -157,16 +157,17 @@ Tags = Annotated[tuple[Tag, ...], Field(max_length=50)]
 Note = Annotated[str, Field(max_length=MAX_NOTE), AfterValidator(_note)]
 
 
-def _printable(value: str) -> str:
+def printable(value: str) -> str:
+    """Refuse text with signs that cannot be shown."""
     if not value.isprintable():
         raise refuse("not_printable", "must hold printable characters only")
     return value
 
 
-RequestId = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
+RequestId = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(printable)]
 """What a client draws for a request, so that sending it twice carries it out once."""
 
-WorkerName = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+WorkerName = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(printable)]
 
 Seconds = Annotated[
     float,

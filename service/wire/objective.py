@@ -34,6 +34,19 @@ class Objective(Request):
         return last_k
 
 
+class NoGain(Request):
+    """When a study has stopped getting better: so many completed trials in a row, none of them a gain."""
+
+    trials: int = Field(ge=1, le=10_000_000, description="Trials that completed one after another without a gain.")
+    min_gain: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="A trial is a gain if it is better by more than this, in an objective's own unit, than the best "
+        "at the last gain; with several objectives, in at least one of them against every trial that was a gain.",
+    )
+
+
 class Budget(Request):
     """What a study may spend, all trials and workers together. What is not named is not limited."""
 
@@ -44,12 +57,21 @@ class Budget(Request):
     max_running: int | None = Field(default=None, ge=1, le=100_000, description="Trials at the same time.")
     wall_time: Seconds | None = Field(default=None, description="From the study's creation, pauses included.")
     gpu_hours: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="As the workers report them.")
+    no_gain: NoGain | None = Field(
+        default=None, description="End once so many trials in a row have completed without a gain."
+    )
 
 
 class Retry(Request):
     """How often a trial may be taken up again after it was lost or failed by no fault of its own."""
 
     max_attempts: int = Field(default=3, ge=1, le=100)
+    strikes: int = Field(
+        default=3,
+        ge=0,
+        le=100,
+        description="At so many different points the same crash pauses the study; 0 lets it go on.",
+    )
 
 
 class Trainer(Request):

@@ -12,6 +12,13 @@ def by_name(value: Any) -> Any:
     return {"type": value} if isinstance(value, str) else value
 
 
+Observe = Literal["final", "last", "extrapolated"]
+_OBSERVE = (
+    "What it is shown of trials that were cut short: 'final' values only (as Optuna does), their 'last' value as if "
+    "they had completed with it, or one 'extrapolated' from all curves once 30 trials came more than half of the way."
+)
+
+
 class AutoSampler(Request):
     """The sampler that fits the space and the budget."""
 
@@ -26,6 +33,7 @@ class TpeSampler(Request):
     ei_candidates: int = Field(default=24, ge=1, le=10_000)
     multivariate: bool = True
     group: bool = False
+    observe: Observe = Field(default="final", description=_OBSERVE)
 
 
 class GpSampler(Request):
@@ -34,6 +42,7 @@ class GpSampler(Request):
     type: Literal["gp"]
     startup_trials: int = Field(default=10, ge=0, le=100_000)
     deterministic_objective: bool = False
+    observe: Observe = Field(default="final", description=_OBSERVE)
 
 
 class CmaEsSampler(Request):
@@ -43,6 +52,7 @@ class CmaEsSampler(Request):
     startup_trials: int = Field(default=1, ge=0, le=100_000)
     population_size: int | None = Field(default=None, ge=2, le=10_000)
     with_margin: bool = False
+    observe: Observe = Field(default="final", description=_OBSERVE)
 
 
 class QmcSampler(Request):

@@ -47,6 +47,11 @@ class AshaScheduler(Rungs):
 
     type: Literal["asha"]
     mode: Literal["promote", "stop"] = "promote"
+    resource: Identifier = Field(
+        default="step",
+        description="What min_resource and max_resource count: 'step', 'elapsed' or 'cost' (seconds), "
+        "or a reported metric that only grows, such as samples.",
+    )
 
 
 class HyperbandScheduler(Rungs):

@@ -12,6 +12,9 @@ from service.wire.objective import Budget, Objective, Retry, Trainer
 from service.wire.sampler import AnySampler, AutoSampler
 from service.wire.scheduler import AnyScheduler, AutoScheduler
 from service.wire.space import Space
+from service.wire.stopping import Stopping, Watched
+from service.wire.trial import Origin
+from service.wire.warm_start import CameFrom, WarmStart, WarmStarted
 
 JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 StudyState = Literal["active", "paused", "stopping", "stopped", "completed"]
@@ -44,6 +47,7 @@ class StudyDefinition(Request):
     space: CheckedSpace
     sampler: AnySampler = Field(default=AutoSampler(type="auto"), validate_default=True)
     scheduler: AnyScheduler = Field(default=AutoScheduler(type="auto"), validate_default=True)
+    stopping: Stopping = Stopping()
     budget: Budget = Budget()
     retry: Retry = Retry()
     trainer: Trainer | None = None
@@ -51,6 +55,7 @@ class StudyDefinition(Request):
     seeds: Literal["common", "independent"] = Field(
         default="common", description="Whether all trials train from the same seed, which makes them easier to compare."
     )
+    warm_start: WarmStart | None = Field(default=None, description="What is taken of other studies, to begin with.")
 
     @model_validator(mode="after")
     def _fits_together(self) -> "StudyDefinition":
@@ -60,8 +65,37 @@ class StudyDefinition(Request):
             if name in names[:place]:
                 text = refuse("metric_twice", "'{name}' is already an objective", name=name)
                 errors.append(InitErrorDetails(type=text, loc=("objectives", place, "metric"), input=name))
+        errors += self._stopping_fits(names)
         if errors:
             raise ValidationError.from_exception_data("StudyDefinition", errors)
+        return self
+
+    def _stopping_fits(self, objectives: list[str]) -> list[InitErrorDetails]:
+        """What is wrong with the metrics that the stopping rules name."""
+        errors = []
+        known = ", ".join(objectives)
+        for name in self.stopping.target or ():
+            if name not in objectives:
+                text = refuse("target_unknown", "is not an objective (they are {known})", known=known)
+                errors.append(InitErrorDetails(type=text, loc=("stopping", "target", name), input=None))
+        rules: dict[str, Watched | None] = {
+            "patience": self.stopping.patience,
+            "divergence": self.stopping.divergence,
+        }
+        for rule, watched in rules.items():
+            if watched and watched.metric and watched.metric not in objectives and watched.direction is None:
+                text = refuse("direction_needed", "is missing: '{name}' is not an objective", name=watched.metric)
+                errors.append(InitErrorDetails(type=text, loc=("stopping", rule, "direction"), input=None))
+        return errors
+
+    @model_validator(mode="after")
+    def _not_from_itself(self) -> "StudyDefinition":
+        sources = self.warm_start.sources if self.warm_start else ()
+        if self.name in sources:
+            text = refuse("from_itself", "is this study itself: it can learn from other studies only")
+            place = ("warm_start", "from", sources.index(self.name))
+            error = InitErrorDetails(type=text, loc=place, input=self.name)
+            raise ValidationError.from_exception_data("StudyDefinition", [error])
         return self
 
 
@@ -107,6 +141,8 @@ class BestTrial(Answer):
     number: int
     values: Metrics
     params: Params
+    origin: Origin = Field(default="sampled", description="'added' was measured elsewhere, and not by this study.")
+    came_from: CameFrom | None = Field(default=None, description="The trial that it was taken from by a warm start.")
 
 
 class Study(Answer):
@@ -114,12 +150,16 @@ class Study(Answer):
 
     name: str
     state: StudyState
+    reason: str | None = Field(default=None, description="Why it is in this state, where there is something to say.")
     archived: bool
     definition: StudyDefinition
     revision: int = Field(description="Grows with each change of the definition or state; it is the ETag for If-Match.")
     seq: int = Field(description="Grows with each change of the study or of any of its trials.")
     trials: TrialCounts
     best: BestTrial | None = None
+    warm_start: WarmStarted | None = Field(
+        default=None, description="What a warm start has taken: told by the call that made it."
+    )
     created_at: datetime
     updated_at: datetime
 

@@ -10,8 +10,9 @@ from service.wire.message import MAX_POINTS, Answer, Attrs, Metrics, Number, Par
 TrialState = Literal["queued", "running", "paused", "completed", "pruned", "failed", "infeasible", "cancelled"]
 AttemptState = Literal["leased", "running", "completed", "pruned", "paused", "preempted", "failed", "lost"]
 FailureClass = Literal["oom", "nan", "crash", "infra", "preempted", "timeout", "cancelled", "user_error"]
-Act = Literal["continue", "pause", "stop"]
+Act = Literal["continue", "pause", "stop", "promote"]
 Origin = Literal["enqueued", "added", "sampled"]
+MAX_BATCH = 200
 
 
 class Failure(Request):
@@ -54,6 +55,18 @@ class NewTrial(Request):
     )
 
 
+class NewTrials(Request):
+    """Many trials at once: all of them are added, in their order, or none."""
+
+    trials: tuple[NewTrial, ...] = Field(min_length=1, max_length=MAX_BATCH)
+
+
+class TrialNumbers(Answer):
+    """The numbers of the trials that were added, in the order in which they were sent."""
+
+    numbers: tuple[int, ...]
+
+
 class Trial(Answer):
     """A trial as it stands."""
 
@@ -72,6 +85,10 @@ class Trial(Answer):
     last_step: int | None = None
     last_metrics: Metrics | None = None
     failure: Failure | None = None
+    duplicate_of: int | None = Field(
+        default=None,
+        description="Told of a trial that was just enqueued: the first trial that has the same parameters.",
+    )
     seq: int
     created_at: datetime
     started_at: datetime | None = None
@@ -79,12 +96,15 @@ class Trial(Answer):
 
 
 class Decision(Answer):
-    """What a scheduler decided of a running trial, and what it was based on at that moment."""
+    """What a scheduler or a stopping rule decided of a running trial, and what it was based on at that moment."""
 
     attempt: int
     step: int
     act: Act
     reason: str | None = None
+    rule: str | None = Field(
+        default=None, description="The rule of `stopping` that decided; a scheduler did, if there is none."
+    )
     rung: int | None = Field(
         default=None, description="The how many-th decision of a trial this is, where that counts."
     )
@@ -138,6 +158,7 @@ class Attempt(Answer):
     last_step: int | None = None
     failure: Failure | None = None
     gpu_seconds: Number | None = None
+    resumes: bool = Field(default=False, description="Whether its client can go on with a trial that was paused.")
 
 
 class AttemptList(Answer):

@@ -181,6 +181,7 @@ def full_attempt(at: AttemptKey, **fields: Any) -> Attempt:
         "failure": failure("crash"),
         "gpu_seconds": 0.1 + 0.2,
         "completion": "f" * 64,
+        "resumes": True,
     }
     return attempt(at, **{**filled, **fields})
 

@@ -76,7 +76,8 @@ class AttemptConformance:
         for one in (first, second, third):
             bench.writing.attempts.add(one)
         full = replace(
-            full_attempt(first.key), **{name: getattr(first, name) for name in ("token", "worker", "resume_step")}
+            full_attempt(first.key),
+            **{name: getattr(first, name) for name in ("token", "worker", "resume_step", "resumes")},
         )
         later = replace(second, expires_at=MOMENT + timedelta(microseconds=1), state="running")
         bench.writing.attempts.save([later, full])

@@ -89,6 +89,19 @@ class StudyConformance:
         assert got.model_dump_json() == given.model_dump_json()
         assert list(got.space) == list(RICH["space"])
 
+    def test_reason_and_tally_come_back_as_they_went_in(self, bench: Bench) -> None:
+        study = bench.study()
+        assert (study.reason, dict(study.tally)) == (None, {})
+        tally = {"front": [[0.1 + 0.2, -1e308]], "deep": {"er": [1, None, True]}}
+        given = replace(study, reason="trials 1, 2 and 3 crashed alike: naïve\n日本語", tally=tally)
+        saved = bench.writing.studies.save(given)
+        assert (saved.reason, dict(saved.tally)) == (given.reason, tally)
+        tally["front"] = []
+        assert bench.reading.studies.get("digits") == saved == bench.writing.studies.lock("digits")
+        assert bench.reading.studies.list(StudyQuery()).items == (saved,)
+        cleared = bench.writing.studies.save(replace(saved, reason=None, tally={}))
+        assert (cleared.reason, dict(bench.reading.studies.get("digits").tally)) == (None, {})
+
     def test_there_is_no_such_study(self, bench: Bench) -> None:
         bench.study("Digits")
         for name in ("digits", "Digits2", "Digit", "D%", "D_gits"):

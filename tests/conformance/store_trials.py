@@ -1,15 +1,17 @@
 """What every store must do with trials."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta, timezone
+from functools import partial
 from typing import Any
 
 import pytest
 
 from service.domain.errors import TrialNotFound
 from service.domain.query import TrialQuery
+from service.domain.study import Study
 from service.domain.trial import Trial
 from service.usecases.ports import Transaction
 from tests.conformance.samples import FLOATS, MOMENT, TEXTS, Bench, exact, full_trial, trial
@@ -170,6 +172,15 @@ class TrialConformance:
         }
         assert not bench.reading.trials.counts([])
 
+    def test_counts_without_what_completed_elsewhere(self, bench: Bench) -> None:
+        study = bench.study()
+        bench.trials(study, 1, state="completed")
+        bench.trials(study, 2, state="completed", origin="added")
+        bench.trials(study, 3, state="pruned", origin="added")
+        for elsewhere, completed in ((True, 3), (False, 1)):
+            work = partial(_counts, study, elsewhere=elsewhere)
+            assert bench.read(work) == {"completed": completed, "pruned": 3}
+
     def test_claims_take_the_queued_with_the_lowest_numbers(self, bench: Bench) -> None:
         study = bench.study()
         bench.trials(study, 1, state="completed")
@@ -194,6 +205,11 @@ class TrialConformance:
         numbers = [number for answer in answers if not isinstance(answer, BaseException) for number in answer]
         assert sorted(numbers) == list(range(70))
         assert bench.writing.trials.claim(study.id, 1) in ([], ())
+
+
+def _counts(study: Study, tx: Transaction, *, elsewhere: bool) -> Mapping[str, int]:
+    counts = tx.trials.counts([study.id], elsewhere=elsewhere)[study.id]
+    return {state: count for state, count in counts.items() if count}
 
 
 def _spoil(mapping: Any) -> None:

@@ -18,6 +18,7 @@ from service.usecases.ports import Transaction
 from service.wire.lease import Ask
 from service.wire.study import DEFINITION_EXAMPLE, StudyDefinition
 from service.wire.trial import NewTrial
+from tests.unit.service.http.analysing import analyses
 
 # Rules between fields and the order of states are not in the document; "1" and true are taken for a number.
 UNTOLD = [positive_data_acceptance, negative_data_rejection]
@@ -37,7 +38,14 @@ def filled(database_url: str) -> Iterator[Any]:
     store = open_store(database_url, migrate=False)
     asyncio.run(store.write(fill))
     app = create_app(
-        Services(store=store, mirrors=Mirrors(1_000), draw_seed=lambda: 1, version="0.0.1", trust_network=True)
+        Services(
+            store=store,
+            mirrors=Mirrors(1_000),
+            draw_seed=lambda: 1,
+            version="0.0.1",
+            trust_network=True,
+            analyses=analyses(store),
+        )
     )
     yield schemathesis.openapi.from_asgi("/v1/openapi.json", app)
     store.close()

@@ -14,12 +14,13 @@ from service.http.answers import answer
 from service.http.documented import documented
 from service.http.route import WireRoute
 from service.http.services import Services, served
-from service.usecases import reading, studies
+from service.usecases import reading, studies, warming
 from service.usecases.ports import Transaction
 from service.usecases.reading import StudyView
 from service.wire import study as wire
 from service.wire.problem import FieldError
 from service.wire.study import StopStudy, StudyDefinition, StudyPatch, StudyState
+from service.wire.warm_start import WarmStart, WarmStarted
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"], route_class=WireRoute)
 _FINISH = StopStudy()
@@ -56,13 +57,17 @@ async def create(
         raise Invalid.of(errors)
     if validate_only:
         await services.store.read(lambda tx: _name_is_free(tx, definition.name))
+        await warming.check(services.store, services.mirrors, definition)
         return answer(definition)
     seed = services.draw_seed()
     try:
-        study = await services.store.write(lambda tx: studies.create(tx, definition, seed=seed))
+        study, told = await warming.create(services.store, services.mirrors, definition, seed)
     except NameTaken as taken:
         raise NameTaken(taken.message, [_TAKEN]) from None
-    return _answer(StudyView(study, {}, None), 201, {"location": study_path(study.name)})
+    view = StudyView(study, {}, None)
+    if told is not None:
+        view = await services.store.read(lambda tx: reading.study_view(tx, services.mirrors, study.name))
+    return _answer(view, 201, {"location": study_path(study.name)}, told)
 
 
 @router.get(
@@ -209,6 +214,30 @@ async def stop(
     return await _read(services, study)
 
 
+@router.post(
+    "/{study:study}:warm-start",
+    **documented(
+        "warm_start_study",
+        "Take trials of other studies",
+        answer=wire.Study,
+        example=examples.WARM_STARTED,
+        headers=_ETAG,
+        errors=[StudyNotFound],
+    ),
+)
+async def warm_start(
+    request: Request, study: StudyName, warm: Annotated[WarmStart, Body(openapi_examples=examples.WARM_START)]
+) -> Response:
+    """The same as `warm_start` in a definition does at the beginning. Asked for again, nothing is taken twice.
+
+    `warm_start` of the answer tells what was taken of which study, and how much was left out for which reason.
+    """
+    services = served(request)
+    told = await warming.warm(services.store, services.mirrors, study, warm)
+    view = await services.store.read(lambda tx: reading.study_view(tx, services.mirrors, study))
+    return _answer(view, told=told)
+
+
 @router.post("/{study:study}:archive", **_moves("archive_study", "Put a study aside"))
 async def archive(request: Request, study: StudyName, if_match: IfMatch = None) -> Response:
     """It is kept, and no longer listed unless asked for."""
@@ -241,5 +270,8 @@ async def _read(services: Services, name: str) -> Response:
     return _answer(await services.store.read(lambda tx: reading.study_view(tx, services.mirrors, name)))
 
 
-def _answer(view: StudyView, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return answer(convert.study(view), status, {"etag": entity_tag(view.study.revision), **(headers or {})})
+def _answer(
+    view: StudyView, status: int = 200, headers: dict[str, str] | None = None, told: WarmStarted | None = None
+) -> Response:
+    shown = convert.study(view).model_copy(update={"warm_start": told})
+    return answer(shown, status, {"etag": entity_tag(view.study.revision), **(headers or {})})

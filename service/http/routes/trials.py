@@ -20,7 +20,7 @@ from service.usecases import reading, trials
 from service.usecases.ports import Transaction
 from service.usecases.reading import TrialView
 from service.wire import trial as wire
-from service.wire.trial import NewTrial, Origin, TrialState
+from service.wire.trial import NewTrial, NewTrials, Origin, TrialState
 
 router = APIRouter(prefix="/v1/studies/{study:study}/trials", tags=["trials"], route_class=WireRoute)
 _MOST_CONDITIONS = 20
@@ -41,9 +41,36 @@ _MOST_CONDITIONS = 20
 async def add(
     request: Request, study: StudyName, new: Annotated[NewTrial, Body(openapi_examples=examples.NEW_TRIAL)]
 ) -> Response:
-    """Sent again with the same `request_id`, it changes nothing and answers the same trial."""
-    view = await served(request).store.write(lambda tx: _view(tx, study, trials.add(tx, study, new).number))
-    return answer(convert.trial_of(view), 201, {"location": convert.trial_path(view.study.name, view.trial.number)})
+    """Sent again with the same `request_id`, it changes nothing and answers the same trial.
+
+    A point that was tried already may be enqueued again: `duplicate_of` then says which trial has it.
+    """
+    services = served(request)
+    view = await services.store.write(lambda tx: _view(tx, study, trials.add(tx, study, new).number))
+    told = convert.trial_of(view)
+    if new.state == "queued":
+        twin = await services.store.read(lambda tx: reading.twin(tx, services.mirrors, view.study.name, view.trial))
+        told = told.model_copy(update={"duplicate_of": twin})
+    return answer(told, 201, {"location": convert.trial_path(view.study.name, view.trial.number)})
+
+
+@router.post(
+    ":batch",
+    **documented(
+        "add_trials",
+        "Enqueue or add many trials",
+        answer=wire.TrialNumbers,
+        example=examples.NUMBERS,
+        status=201,
+        errors=[StudyNotFound, RequestReused, BudgetSpent],
+    ),
+)
+async def add_many(
+    request: Request, study: StudyName, new: Annotated[NewTrials, Body(openapi_examples=examples.NEW_TRIALS)]
+) -> Response:
+    """All of them, in their order, or none. Each may have a `request_id` of its own: it is then added once."""
+    numbers = await served(request).store.write(lambda tx: trials.add_many(tx, study, new))
+    return answer(wire.TrialNumbers(numbers=numbers), 201)
 
 
 @router.get(

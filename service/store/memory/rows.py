@@ -47,7 +47,7 @@ class MemoryStudies:
         return self.get(name)
 
     def save(self, study: Study) -> Study:
-        """Write definition, state, archived, revision and system; answers it with its new seq and updated_at."""
+        """Write a study but for its numbers of trials; answers it with its new seq and updated_at."""
         before = touched(self._tables, study.id)
         saved = replace(
             before,
@@ -56,6 +56,8 @@ class MemoryStudies:
             archived=study.archived,
             revision=study.revision,
             system=study.system,
+            reason=study.reason,
+            tally=study.tally,
             updated_at=self._now,
         )
         self._tables.studies.put(None, study.id, own_study(saved))
@@ -156,10 +158,14 @@ class MemoryTrials:
         newer = (trial for trial in self._tables.trials.of(study_id).values() if trial.seq > after_seq)
         return tuple(map(own_trial, sorted(newer, key=lambda trial: trial.seq)[:count]))
 
-    def counts(self, study_ids: Sequence[int]) -> Mapping[int, Mapping[TrialState, int]]:
-        """Count the trials of studies by state."""
+    def counts(self, study_ids: Sequence[int], *, elsewhere: bool = True) -> Mapping[int, Mapping[TrialState, int]]:
+        """Count the trials of studies by state, those that completed elsewhere as asked for."""
         return {
-            study_id: Counter(trial.state for trial in self._tables.trials.of(study_id).values())
+            study_id: Counter(
+                trial.state
+                for trial in self._tables.trials.of(study_id).values()
+                if elsewhere or trial.origin != "added" or trial.state != "completed"
+            )
             for study_id in study_ids
         }
 

@@ -122,7 +122,12 @@ def sure_utc(moment: datetime) -> datetime:
 
 def own_study(study: Study) -> Study:
     """A study that shares nothing that can be changed."""
-    return replace(study, definition=study.definition.model_copy(deep=True), system=own(study.system))
+    return replace(
+        study,
+        definition=study.definition.model_copy(deep=True),
+        system=own(study.system),
+        tally=own(study.tally),
+    )
 
 
 def own_trial(trial: Trial) -> Trial:

@@ -36,12 +36,13 @@ class SpaceCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplerCase:
-    """A sampler, and the space and number of trials that it is tried with."""
+    """A sampler, and the space and number of trials that it is tried with; `short` is that of a short game."""
 
     sampler: Mapping[str, Any]
     optuna: Callable[[Seeds], BaseSampler]
     space: SpaceCase
     trials: int = 24
+    short: int = 10
     feasibility: bool = False
 
 
@@ -217,6 +218,7 @@ SAMPLERS: Mapping[str, SamplerCase] = {
         optuna=lambda seeds: samplers.GPSampler(seed=seeds.trial, n_startup_trials=2, warn_independent_sampling=False),
         space=SMALL,
         trials=8,
+        short=6,
         feasibility=True,
     ),
     "cmaes": SamplerCase(
@@ -325,6 +327,7 @@ def definition(
     pruner: PrunerCase,
     directions: tuple[Literal["minimize", "maximize"], ...],
     space: SpaceCase | None = None,
+    name: str = "equivalence",
 ) -> StudyDefinition:
     """The study of a case."""
     objectives = [
@@ -333,11 +336,13 @@ def definition(
     ]
     return StudyDefinition.model_validate(
         {
-            "name": "equivalence",
+            "name": name,
             "objectives": objectives,
             "space": (space or sampler.space).space,
             "sampler": sampler.sampler,
             "scheduler": pruner.scheduler,
+            # Optuna leaves it to the pruner what becomes of a NaN.
+            "stopping": {"nan": "ignore"},
             "seed": 7,
         }
     )

@@ -10,7 +10,7 @@ from typing import Any
 from service.domain.space import check
 from service.domain.study import Study
 from service.domain.trial import Trial
-from service.usecases.engine import Curve, Ending, Engine, History
+from service.usecases.engine import Curve, Ending, Engine, History, Latest
 from service.wire.study import StudyDefinition
 from service.wire.trial import TrialState
 from tests.conformance.engine.play import Params
@@ -60,7 +60,9 @@ class MemoryDriver:
 
     def report(self, number: int, step: int, value: float) -> bool:
         self.curves[number].add(step, value)
-        verdict = next(self._turns).judge(self.history(), self.trials[number], self.curves[number])
+        metric = self.study.definition.objectives[0].metric
+        latest = Latest(step=step, metrics={metric: value})
+        verdict = next(self._turns).judge(self.history(), self.trials[number], self.curves[number], latest)
         if verdict.system:
             self._save(number, "running", system={**self.trials[number].system, **_stored(verdict.system)})
         assert verdict.act != "pause"

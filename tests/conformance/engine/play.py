@@ -1,19 +1,22 @@
 """A study that is played through: trials side by side, some given, some that fail or cannot be trained at all."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from service.usecases.engine import Ending
 from service.wire.message import Scalar
 
 Params = Mapping[str, Scalar]
-LAST_STEP = 9
+EVERY_STEP = (1, 2, 3, 4, 5, 6, 7, 8, 9)
 
 
 class Driver(Protocol):
-    """One side of the comparison: whatever asks, is told of reports, and learns how trials end."""
+    """One side of the comparison: whatever asks, is told of reports, and learns how trials end.
+
+    One that waits for a database has the same methods as coroutines, and is played by `play_waiting`.
+    """
 
     def ask(self) -> tuple[int, Params]:
         """Begin a trial at a point that the sampler chooses; answers its number and the point."""
@@ -33,7 +36,8 @@ class Script:
     """What happens in a study, told by the numbers of its trials.
 
     `given`: points that people asked for, by the number of their trial. `failing` and `infeasible`: the step at which
-    trials come to such an end, if they come so far; one has not even memory for its first.
+    trials come to such an end, if they come so far; one has not even memory for its first. `strange`: what is reported
+    in place of the curve, by trial and step. `steps`: those at which trials report; at the last they complete.
     """
 
     trials: int
@@ -41,7 +45,9 @@ class Script:
     given: Mapping[int, Params]
     failing: Mapping[int, int] = field(default_factory=lambda: {4: 3, 15: 2})
     infeasible: Mapping[int, int] = field(default_factory=lambda: {1: 1, 9: 3, 17: 2})
+    strange: Mapping[tuple[int, int], float] = field(default_factory=dict)
     at_once: int = 3
+    steps: Sequence[int] = EVERY_STEP
 
 
 @dataclass(slots=True)
@@ -54,41 +60,80 @@ class Run:
     end: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What a driver is to do next: one of its methods, and what it is given."""
+
+    method: Literal["ask", "begin", "report", "end"]
+    given: tuple[Any, ...] = ()
+
+
+Game = Generator[Move, Any, list[Run]]
+"""A study as moves: each is yielded, and sent the answer of the driver that made it."""
+
+
 def play(driver: Driver, script: Script) -> list[Run]:
-    """Play a study through. Each round one trial begins, if there is room, and each that runs makes a step."""
+    """Play a study through."""
+    going, answer = game(script), None
+    while True:
+        try:
+            move = going.send(answer)
+        except StopIteration as end:
+            return list(end.value)
+        answer = getattr(driver, move.method)(*move.given)
+
+
+async def play_waiting(driver: Any, script: Script) -> list[Run]:
+    """Play a study through with a driver whose methods are coroutines."""
+    going, answer = game(script), None
+    while True:
+        try:
+            move = going.send(answer)
+        except StopIteration as end:
+            return list(end.value)
+        answer = await getattr(driver, move.method)(*move.given)
+
+
+def game(script: Script) -> Game:
+    """The moves of a study. Each round one trial begins, if there is room, and each that runs makes a step."""
     runs: list[Run] = []
     while len(runs) < script.trials or any(run.end is None for run in runs):
         running = [run for run in runs if run.end is None]
         if len(runs) < script.trials and len(running) < script.at_once:
-            runs.append(_begin(driver, script, len(runs)))
+            runs.append((yield from _begin(script, len(runs))))
         for run in runs:
             if run.end is None:
-                _go_on(driver, script, run)
+                yield from _go_on(script, run)
     return runs
 
 
-def _begin(driver: Driver, script: Script, number: int) -> Run:
+def _begin(script: Script, number: int) -> Generator[Move, Any, Run]:
     if number in script.given:
-        return Run(driver.begin(script.given[number]), script.given[number])
-    return Run(*driver.ask())
+        return Run((yield Move("begin", (script.given[number],))), script.given[number])
+    return Run(*(yield Move("ask")))
 
 
-def _go_on(driver: Driver, script: Script, run: Run) -> None:
-    run.step += 1
+def _go_on(script: Script, run: Run) -> Generator[Move, Any, None]:
+    run.step = next(step for step in script.steps if step > run.step)
     signs = [1 if direction == "minimize" else -1 for direction in script.directions]
     if script.failing.get(run.number) == run.step:
         run.end = "failed"
-        driver.end(run.number, "failed", None)
+        yield Move("end", (run.number, "failed", None))
     elif script.infeasible.get(run.number) == run.step:
         run.end = "infeasible"
-        driver.end(run.number, "infeasible", None)
-    elif len(signs) == 1 and driver.report(run.number, run.step, signs[0] * curve(run)):
+        yield Move("end", (run.number, "infeasible", None))
+    elif len(signs) == 1 and (yield Move("report", (run.number, run.step, _value(script, run, signs[0])))):
         run.end = f"pruned at {run.step}"
-        driver.end(run.number, "pruned", None)
-    elif run.step == LAST_STEP:
+        yield Move("end", (run.number, "pruned", None))
+    elif run.step == script.steps[-1]:
         run.end = "completed"
         both = (loss(run.params), cost(run.params))
-        driver.end(run.number, "completed", [sign * one for sign, one in zip(signs, both, strict=False)])
+        values = [sign * one for sign, one in zip(signs, both, strict=False)]
+        yield Move("end", (run.number, "completed", values))
+
+
+def _value(script: Script, run: Run, sign: int) -> float:
+    return script.strange.get((run.number, run.step), sign * curve(run))
 
 
 def loss(params: Params) -> float:

@@ -24,6 +24,7 @@ COMMANDS: list[tuple[tuple[str, ...], Declared]] = [
     *(((one.name,), one) for one in (*app.SERVER, app.EVENTS, *app.THIS_COMMAND)),
     *((("study", one.name), one) for one in app.STUDY),
     *((("trial", one.name), one) for one in app.TRIAL),
+    *((("import", one.name), one) for one in app.IMPORT),
 ]
 
 

@@ -35,7 +35,7 @@ def told(out: str) -> list[str]:
 
 def test_the_latest_events(run: Run, server: FakeServer) -> None:
     shown = [
-        event(6, "study.created", state="active"),
+        event(6, state="completed", reason="the target is reached"),
         event(7, "trial.state", trial=4, state="completed", values={"loss": 0.123456}),
         event(8, "trial.state", trial=5, state="failed", failure="oom"),
         event(9, "study.updated", fields=["note", "tags"]),
@@ -45,7 +45,7 @@ def test_the_latest_events(run: Run, server: FakeServer) -> None:
     ran = run("events", "--study", "a", "--last", "5")
     assert ran.code == 0
     assert told(ran.out) == [
-        "a  active",
+        "a  completed: the target is reached",
         "a  trial 4 completed  loss 0.12346",
         "a  trial 5 failed  (oom)",
         "a  updated: note, tags",

@@ -119,6 +119,8 @@ def test_what_the_template_leaves_out_may_be_taken_in(run: Run) -> None:
     assert definition.seed == 1
     assert definition.scheduler.type == "asha"
     assert definition.budget.gpu_hours == 50
+    assert definition.budget.no_gain is not None
+    assert definition.stopping.target == {definition.objectives[0].metric: 0.02}
     assert definition.objectives[0].target == 0.05
 
 
@@ -204,7 +206,7 @@ def test_a_study_is_shown(run: Run, server: FakeServer) -> None:
         "objective  minimize loss, best of the curve, target 0.01",
         "trials     ██████░░░░░░░░░░░░░░░░░░ 10 of 40: 2 running, 10 completed",
         "budget     40 trials, 2h 30m from its creation",
-        "sampler    tpe (startup_trials 5, ei_candidates 24, multivariate true, group false)",
+        "sampler    tpe (startup_trials 5, ei_candidates 24, multivariate true, group false, observe final)",
         "trainer    cnn",
         "tags       vision",
         "created    3 min ago",
@@ -297,6 +299,33 @@ def test_a_study_is_changed_by_options(run: Run, server: FakeServer) -> None:
         {"note": "n", "priority": -3, "tags": ["y", "z"], "budget": {"gpu_hours": 2.5, "wall_time": "2h"}}
     ]
     assert server.requests[-1].headers["If-Match"] == '"3"'
+
+
+def test_what_counts_as_no_gain_is_changed_by_an_option(run: Run, server: FakeServer) -> None:
+    server.add("a", budget={"no_gain": {"trials": 5}})
+    for given in ("40", "40:0.001", "none", "many"):
+        run("study", "edit", "a", "--no-gain", given)
+    assert [body["budget"] for body in server.bodies[:3]] == [
+        {"no_gain": {"trials": 40}},
+        {"no_gain": {"trials": 40, "min_gain": 0.001}},
+        {},
+    ]
+    assert "budget.no_gain.trials: must be a whole number" in run("study", "edit", "a", "--no-gain", "many").err
+
+
+def test_why_a_study_is_paused_is_shown(run: Run, server: FakeServer) -> None:
+    study = server.add(
+        "a",
+        stopping={"target": {"loss": 0}, "patience": {"steps": 3}, "nan": "ignore"},
+        budget={"no_gain": {"trials": 40, "min_gain": 0.001}},
+    )
+    assert " why " not in run("study", "show", "a").out
+    study |= {"state": "paused", "reason": "trials 1 and 2 failed alike (crash: \x1b[31mno)"}
+    out = " ".join(run("study", "show", "a").out.split())
+    assert "why paused: trials 1 and 2 failed alike (crash: " in out
+    assert "\x1b" not in out
+    assert "budget 40 trials without a gain of more than 0.001" in out
+    assert "stopping nan: ignore, target (loss 0), patience (" in out
 
 
 def test_a_change_in_between_is_not_overwritten(run: Run, server: FakeServer) -> None:

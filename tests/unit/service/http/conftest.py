@@ -10,6 +10,7 @@ from service.http.app import create_app
 from service.http.services import Services
 from service.store.memory import MemoryStore
 from service.usecases.mirrors import Mirrors
+from tests.unit.service.http.analysing import analyses
 from tests.unit.service.http.api import Api
 
 SEED = 1234
@@ -22,7 +23,9 @@ def store() -> MemoryStore:
 
 @pytest.fixture
 def services(store: MemoryStore) -> Services:
-    return Services(store=store, mirrors=Mirrors(1_000), draw_seed=lambda: SEED, version="0.0.1")
+    return Services(
+        store=store, mirrors=Mirrors(1_000), draw_seed=lambda: SEED, version="0.0.1", analyses=analyses(store)
+    )
 
 
 @pytest.fixture

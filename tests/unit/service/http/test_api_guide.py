@@ -41,7 +41,7 @@ def test_the_commands_do_what_they_say(api: Api) -> None:
         response = api.call(method, address, content=body, headers=headers)
         assert response.status_code == status, (method, address, response.text)
         done += 1
-    assert done == GUIDE.count("\ncurl ") == 12
+    assert done == GUIDE.count("\ncurl ") == 15
 
 
 def test_every_code_is_told_with_its_status() -> None:

@@ -69,7 +69,7 @@ def test_a_new_client_gets_what_happens_from_now_on(api: Api) -> None:
             await pause(api, "after")
             created, paused = await told(exchange, 2)
         assert (created["type"], created["study"], created["id"]) == ("study.created", "after", 2)
-        assert (paused["type"], paused["data"]) == ("study.state", {"state": "paused"})
+        assert (paused["type"], paused["data"]) == ("study.state", {"state": "paused", "reason": "paused by a user"})
         api.hold_schema("#/components/schemas/Event", created)
 
     api.run(follow())

@@ -16,6 +16,7 @@ from service.usecases.ports import Transaction
 from service.wire.lease import Ask
 from service.wire.study import DEFINITION_EXAMPLE, StudyDefinition
 from service.wire.trial import NewTrial
+from tests.unit.service.http.analysing import analyses
 
 # Rules between fields and the order of states are not in the document; "1" and true are taken for a number.
 UNTOLD = [positive_data_acceptance, negative_data_rejection]
@@ -37,8 +38,16 @@ def filled() -> MemoryStore:
 
 
 # The client of this tool calls itself "testserver".
+STORE = filled()
 APP = create_app(
-    Services(store=filled(), mirrors=Mirrors(1_000), draw_seed=lambda: 1, version="0.0.1", trust_network=True)
+    Services(
+        store=STORE,
+        mirrors=Mirrors(1_000),
+        draw_seed=lambda: 1,
+        version="0.0.1",
+        trust_network=True,
+        analyses=analyses(STORE),
+    )
 )
 # A stream of events never ends.
 API = schemathesis.openapi.from_asgi("/v1/openapi.json", APP).exclude(path="/v1/events")

@@ -15,7 +15,7 @@ from tests.unit.service.http.api import Api, document
 
 WRONG = {"$wrong": [[1]]}
 # Below these whatever JSON is given is kept, and a mapping is what they must be themselves.
-FREE = ("attrs", "trainer.settings")
+FREE = ("attrs", "trials[0].attrs", "trainer.settings")
 Place = tuple[str | int, ...]
 
 
@@ -117,7 +117,7 @@ def test_a_wrong_type_is_refused_by_name(
         return api.run(store.read(lambda tx: (tx.events.bounds(), tx.studies.get(study).seq)))
 
     before = state()
-    address = path.replace("{study}", study).replace("{number}", "0").replace("{attempt}", "1")
+    address = path.replace("{study}", study).replace("{number}", "0").replace("{attempt}", "1").replace("{step}", "0")
     status, code, problem = api.refused(method, address, body)
     assert (status, code) == (422, "invalid_argument")
     # A wrong type of a member of a union is an error of the union: nobody knows which fields were meant.

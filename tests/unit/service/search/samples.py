@@ -5,7 +5,7 @@ from typing import Any
 
 from service.domain.study import Study
 from service.domain.trial import Trial
-from service.usecases.engine import Curve, History
+from service.usecases.engine import Curve, History, Latest
 from service.wire.study import StudyDefinition
 from tests.conformance.engine.drivers import NOW
 
@@ -51,3 +51,8 @@ def curve(*values: float, steps: Sequence[int] | None = None) -> Curve:
 def history(of: Study, trials: Sequence[Trial], curves: Mapping[int, Curve] | None = None, **system: Any) -> History:
     """A history of these trials."""
     return History(of, {one.number: one for one in trials}, curves or {}, system)
+
+
+def latest(of: Curve, metric: str = "loss", **fields: Any) -> Latest:
+    """The last point of a curve."""
+    return Latest(step=of.steps[-1], metrics={metric: of.values[-1]}, **fields)

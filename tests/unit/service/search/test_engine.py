@@ -18,7 +18,7 @@ from service.search.quiet import hush
 from service.usecases.engine import Engine, Exhausted, History, judged
 from tests.conformance.engine.drivers import MemoryDriver
 from tests.conformance.engine.play import loss
-from tests.unit.service.search.samples import PARAMS, SMALL, curve, definition, history, study, trial
+from tests.unit.service.search.samples import PARAMS, SMALL, curve, definition, history, latest, study, trial
 
 
 def finished(count: int, **fields: Any) -> History:
@@ -107,7 +107,7 @@ class Broken(TPESampler):
 
 
 def test_where_a_sampler_fails_the_point_is_drawn_at_random_and_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Desk, "sampler", lambda *_: Broken())
+    monkeypatch.setattr(Desk, "sampler", lambda *_, **__: Broken())
     known = finished(20, sampler="tpe")
     suggestion = OptunaEngine().suggest(known, 20)
     assert suggestion.note is not None
@@ -159,13 +159,16 @@ def test_many_threads_get_what_one_would() -> None:
 
     def work(calls: Sequence[tuple[History, int]]) -> list[Any]:
         start.wait()
-        return [(together.suggest(*call), together.judge(call[0], running, curve(9.0))) for call in calls]
+        return [
+            (together.suggest(*call), together.judge(call[0], running, curve(9.0), latest(curve(9.0))))
+            for call in calls
+        ]
 
     with ThreadPoolExecutor(4) as pool:
         parts = list(pool.map(work, [calls[place::4] for place in range(4)]))
     for place_of, part in enumerate(parts):
         for call, got in zip(calls[place_of::4], part, strict=True):
-            assert got == (alone.suggest(*call), alone.judge(call[0], running, curve(9.0)))
+            assert got == (alone.suggest(*call), alone.judge(call[0], running, curve(9.0), latest(curve(9.0))))
 
 
 def test_optunas_warnings_are_not_heard() -> None:
@@ -206,5 +209,5 @@ def test_several_objectives_with_a_pruned_metric_are_sampled_and_judged() -> Non
     known = history(of, [*trials, trial(6, "running")], curves)
     engine = OptunaEngine()
     assert engine.suggest(known, 7).note is None
-    assert engine.judge(known, trial(6, "running"), curve(0.5)).act == "stop"
-    assert engine.judge(known, trial(6, "running"), curve(1.5)).act == "continue"
+    assert engine.judge(known, trial(6, "running"), curve(0.5), latest(curve(0.5))).act == "stop"
+    assert engine.judge(known, trial(6, "running"), curve(1.5), latest(curve(1.5))).act == "continue"

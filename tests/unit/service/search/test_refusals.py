@@ -7,7 +7,7 @@ import pytest
 
 from service.search import samplers
 from service.search.desk import Desk
-from service.search.refusals import describe, notes, refusals
+from service.search.refusals import chooses, notes, refusals
 from service.search.samplers import SAMPLERS
 from service.wire import sampler as wire
 from tests.unit.service.search.samples import SMALL, SPACE, definition, study
@@ -71,6 +71,19 @@ def _is_sampler(one: Any) -> bool:
             "scheduler.wrapped.metric",
             "must be the same as metric (loss)",
         ),
+        (
+            {"sampler": {"type": "gp", "observe": "last"}, "objectives": TWO, "scheduler": "asha"},
+            "sampler.observe",
+            "must be 'final' here",
+        ),
+        (
+            {
+                "sampler": {"type": "tpe", "observe": "extrapolated"},
+                "scheduler": {"type": "threshold", "metric": "gradient_norm", "upper": 9},
+            },
+            "sampler.observe",
+            "must be 'final' here",
+        ),
         ({"space": {"x": {"type": "float", "low": 1, "high": 2, "step": 1e-12}}}, "space.x.step", "is too small"),
         ({"space": {"x": {"type": "float", "low": 0, "high": 1e9, "step": 1e-9}}}, "space.x.step", "is too small"),
     ],
@@ -111,6 +124,10 @@ def test_what_is_not_installed_is_refused(
         {"sampler": "nsga3", "objectives": TWO, "scheduler": {"type": "asha", "metric": "seconds"}},
         {"scheduler": {"type": "threshold", "metric": "gradient_norm", "upper": 100}},
         {"scheduler": "auto", "objectives": TWO},
+        {"sampler": {"type": "gp", "observe": "last"}, "scheduler": "asha"},
+        {"sampler": {"type": "tpe", "observe": "extrapolated"}, "scheduler": "none"},
+        {"scheduler": {"type": "asha", "resource": "elapsed"}, "objectives": TWO},
+        {"scheduler": {"type": "asha", "resource": "samples", "mode": "stop"}},
         {"scheduler": {"type": "patient", "patience": 3}},
         {"space": {"x": {"type": "float", "low": 1.0, "high": 2.0, "step": 1e-6}}},
         {"space": {"x": {"type": "float", "low": 0.0, "high": 1.0, "step": 1e-7}}},
@@ -133,16 +150,20 @@ def test_what_can_be_done_is_not_refused(fields: Any) -> None:
             {"sampler": "tpe", "space": {**SMALL, "n": {"type": "int", "low": 0, "high": 1, "when": {"batch": 16}}}},
             "one at a time",
         ),
-        ({"sampler": "gp", "scheduler": "median"}, "gp learns nothing from trials that are stopped early; tpe does."),
+        (
+            {"sampler": "gp", "scheduler": "median"},
+            "gp learns nothing from trials that are cut short, unless 'observe: last' shows them.",
+        ),
     ],
 )
 def test_what_works_otherwise_than_one_might_think_is_said(fields: Any, note: str) -> None:
     assert refusals(definition(**fields)) == []
     assert any(note in one for one in notes(definition(**fields)))
-    assert note in describe(definition(**fields))
+    assert note in chooses(definition(**fields))
 
 
 def test_nothing_is_said_where_there_is_nothing_to_say() -> None:
     assert notes(definition(sampler="tpe", scheduler="median")) == []
     assert notes(definition(sampler="random", scheduler="median")) == []
-    assert describe(definition(sampler="tpe")) == "tpe: a tree-structured Parzen estimator, as the study asks."
+    assert notes(definition(sampler={"type": "gp", "observe": "last"}, scheduler="median")) == []
+    assert chooses(definition(sampler="tpe")) == "tpe: a tree-structured Parzen estimator, as the study asks."

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from service.search.engine import OptunaEngine
-from service.usecases.engine import Basis, Curve, Verdict
-from tests.unit.service.search.samples import curve, history, study, trial
+from service.usecases.engine import Basis, Curve, Latest, Verdict
+from tests.unit.service.search.samples import curve, history, latest, study, trial
 
 TWO = [{"metric": "loss"}, {"metric": "accuracy", "direction": "maximize"}]
 
@@ -28,7 +28,8 @@ def judged(
         for number, points in others.items()
     ]
     ninth = trial(9, "running", system=(system or {}).get(9, {}))
-    return OptunaEngine().judge(history(of, [*trials, ninth], others), ninth, own)
+    told = latest(own) if own else Latest(step=1, metrics={"speed": 1.0})
+    return OptunaEngine().judge(history(of, [*trials, ninth], others), ninth, own, told)
 
 
 FOUR = {0: curve(0.5, 0.4), 1: curve(0.7, 0.6), 2: curve(0.9, 0.8), 3: curve(1.1)}
@@ -98,8 +99,39 @@ def test_not_among_the_best_at_a_rung() -> None:
     assert verdict.system == {"completed_rung_0": 0.25}
 
 
+SHOWN = {number: {"basin:rungs": [[0.1 * number]]} for number in range(8)}
+
+
 def test_in_the_mode_promote_a_trial_pauses() -> None:
-    assert judged("asha", curve(0.25), PLAIN, system=RUNGS).act == "pause"
+    verdict = judged("asha", curve(0.25), PLAIN, system=SHOWN)
+    assert verdict.act == "pause"
+    assert verdict.reason == "number 4 of 9 at rung 0, where the best 2 go on"
+    assert verdict.basis == Basis(rung=0, step=1, value=0.25, cut=0.1, rank=4, n=9)
+    assert verdict.system == {"basin:rungs": [[0.25]]}
+    assert verdict.next_step == 4
+    assert judged("asha", curve(0.05), PLAIN, system=SHOWN).act == "continue"
+    assert judged("asha", curve(0.25), PLAIN, system=RUNGS).act == "pause", "what Optuna remembers is not ours"
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "objectives"),
+    [
+        ({"type": "asha", "mode": "stop", "resource": "elapsed"}, None),
+        ({"type": "asha", "mode": "stop"}, TWO),
+        ({"type": "asha"}, TWO),
+    ],
+)
+def test_halving_by_other_things_than_steps_or_one_metric_is_ours(scheduler: Any, objectives: Any) -> None:
+    of = study(1, scheduler=scheduler, objectives=objectives or [{"metric": "loss"}])
+    metrics = {"loss": 0.5, "accuracy": 0.5}
+    trials = [trial(number, "running", system={"basin:rungs": [[0.1, 0.9]]}) for number in range(4)]
+    known = history(of, [*trials, trial(9, "running")])
+    told = Latest(step=1, metrics=metrics, elapsed=2.0)
+    verdict = OptunaEngine().judge(known, trial(9, "running"), curve(0.5), told)
+    assert verdict.act == scheduler.get("mode", "pause")
+    assert verdict.basis is not None
+    assert (verdict.basis.rank, verdict.basis.n) == (5, 5)
+    assert verdict.system == {"basin:rungs": [[0.5, 0.5] if objectives else [0.5]]}
 
 
 def test_a_trial_that_comes_to_two_rungs_at_once_is_judged_at_the_higher_one() -> None:
@@ -208,8 +240,27 @@ def test_auto_does_not_stop_what_may_be_at_its_end() -> None:
     trials = [trial(number, state, values=None, system=RUNGS[number]) for number, state in running.items()]
     ninth = trial(9, "running")
     engine, known = OptunaEngine(), history(of, [*trials, ninth])
-    assert engine.judge(known, ninth, curve(0.9)).act == "continue"
-    assert engine.judge(known, ninth, curve(0.9, 0.9)).act == "stop"
+    assert engine.judge(known, ninth, curve(0.9), latest(curve(0.9))).act == "continue"
+    assert engine.judge(known, ninth, curve(0.9, 0.9), latest(curve(0.9, 0.9))).act == "stop"
+
+
+def test_auto_pauses_what_can_go_on() -> None:
+    of = study(1, scheduler="auto")
+    known = history(of, [*(trial(number, "running", system=SHOWN[number]) for number in range(8)), trial(9, "running")])
+    worst = curve(0.9)
+    verdict = OptunaEngine().judge(known, trial(9, "running"), worst, latest(worst, resumes=True))
+    assert (verdict.act, verdict.reason) == ("pause", "number 9 of 9 at rung 0, where the best 2 go on")
+    assert verdict.basis == Basis(rung=0, step=1, value=0.9, cut=0.1, rank=9, n=9)
+    assert (verdict.system, verdict.next_step) == ({"basin:rungs": [[0.9]]}, 4)
+    best = curve(0.05)
+    assert OptunaEngine().judge(known, trial(9, "running"), best, latest(best, resumes=True)).act == "continue"
+
+
+def test_auto_remembers_rungs_also_of_what_it_can_only_stop() -> None:
+    verdict = judged("auto", curve(0.9), {number: curve(0.1 * number, 0.1, 0.1) for number in range(8)}, system=RUNGS)
+    assert verdict.act == "stop"
+    assert verdict.reason == "number 9 of 9 at rung 0 (step 1), where the best 2 go on: 0.9 > 0.1"
+    assert verdict.system == {"completed_rung_0": 0.9, "basin:rungs": [[0.9]]}
 
 
 def test_auto_stops_nothing_where_there_are_several_objectives_and_none_is_named() -> None:

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from service.domain.errors import AlreadyCompleted, Invalid, SeqGap, StaleLease, StudyBusy
+from service.domain.trial import AttemptKey, Checkpoint
 from service.usecases import studies
 from tests.unit.service.usecases.conftest import Desk
 
@@ -49,6 +50,10 @@ def test_a_completion_is_written_once(desk: Desk) -> None:
         ({"outcome": "failed", "failure": {"class": "oom"}}, "infeasible"),
         ({"outcome": "failed", "failure": {"class": "nan"}}, "infeasible"),
         ({"outcome": "failed", "failure": {"class": "timeout"}}, "failed"),
+        ({"outcome": "failed", "failure": {"class": "crash"}}, "failed"),
+        ({"outcome": "failed", "failure": {"class": "user_error"}}, "failed"),
+        ({"outcome": "failed", "failure": {"class": "cancelled"}}, "cancelled"),
+        ({"outcome": "failed", "failure": {"class": "preempted"}}, "queued"),
         ({"outcome": "failed", "failure": {"class": "infra"}}, "queued"),
         ({"outcome": "completed", "values": {"loss": math.nan}}, "infeasible"),
         ({"outcome": "completed", "values": {"loss": math.inf}}, "completed"),
@@ -148,3 +153,61 @@ def test_what_happens_is_told_in_order(desk: Desk) -> None:
         ("trial.state", 0, "running"),
         ("trial.state", 0, "completed"),
     ]
+
+
+def saved(desk: Desk, attempt: int, step: int = 0) -> None:
+    key = AttemptKey(1, 0, attempt)
+    made = Checkpoint(key=key, step=step, uri="file:///c", sha256="0" * 64, size=1, committed_at=desk.time)
+    desk.write(lambda tx: tx.checkpoints.add(made))
+
+
+@pytest.mark.parametrize("ending", [{"outcome": "preempted"}, {"outcome": "failed", "failure": {"class": "preempted"}}])
+def test_preemption_uses_up_an_attempt_unless_it_left_a_checkpoint(desk: Desk, ending: dict[str, object]) -> None:
+    desk.study(retry={"max_attempts": 2})
+    desk.enqueue()
+    for attempt in range(1, 6):
+        (lease,) = desk.ask()
+        saved(desk, attempt, step=attempt)
+        assert desk.complete(lease, **ending).state == "queued"
+    for state in ("queued", "failed"):
+        (lease,) = desk.ask()
+        assert lease.resume_step == 5, "the checkpoint of an earlier attempt is no excuse"
+        assert desk.complete(lease, **ending).state == state
+    failure = desk.trial().failure
+    assert failure is not None
+    assert failure.failure_class == "preempted"
+
+
+def test_a_lost_attempt_is_used_up_with_a_checkpoint_too(desk: Desk) -> None:
+    desk.study(retry={"max_attempts": 1})
+    desk.enqueue()
+    desk.ask()
+    saved(desk, 1)
+    desk.later(seconds=61)
+    assert desk.ask() == ()
+    assert desk.trial().state == "failed"
+
+
+def test_a_study_says_why_it_is_in_its_state(desk: Desk) -> None:
+    def reason() -> str | None:
+        return desk.read(lambda tx: tx.studies.get("s")).reason
+
+    desk.study(objectives=[{"metric": "loss", "target": 0.1}], budget={"max_trials": 2})
+    assert reason() is None
+    for move, why in ((studies.pause, "paused by a user"), (studies.resume, None)):
+        desk.write(lambda tx, move=move: move(tx, "s", None))  # type: ignore[misc]
+        assert reason() == why
+    desk.enqueue(2)
+    first, second = desk.ask(2)
+    desk.complete(first, values={"loss": 0.05})
+    assert (desk.state(), reason()) == ("stopping", "the target is reached")
+    desk.complete(second, outcome="failed")
+    assert (desk.state(), reason()) == ("stopped", "the target is reached")
+    desk.write(lambda tx: studies.resume(tx, "s", None))
+    assert (desk.state(), reason()) == ("active", None)
+    desk.write(lambda tx: studies.stop(tx, "s", "finish", None))
+    assert (desk.state(), reason()) == ("stopped", "stopped by a user")
+    desk.study("t", budget={"max_trials": 1})
+    desk.enqueue(study="t")
+    desk.complete(*desk.ask(study="t"), values={"loss": 1})
+    assert desk.read(lambda tx: tx.studies.get("t")).reason == "all 1 trials have ended"

@@ -4,7 +4,8 @@ import pytest
 
 from service.domain.errors import StaleLease, WrongState
 from service.domain.trial import AttemptKey, Checkpoint
-from service.usecases import trials
+from service.usecases import studies, trials
+from service.usecases.upkeep import Upkeep
 from tests.unit.service.usecases.conftest import Desk
 
 
@@ -118,6 +119,24 @@ def test_the_seed_is_common_or_one_for_each_trial(desk: Desk) -> None:
         desk.enqueue(2, name)
     assert [lease.seed for lease in desk.ask(2)] == [7, 7]
     assert [lease.seed for lease in desk.ask(2, "i")] == [7, 8]
+
+
+def test_a_stopping_study_does_not_wait_for_workers_that_are_gone(desk: Desk) -> None:
+    upkeep = Upkeep(event_days=1, request_hours=1)
+    desk.study()
+    desk.enqueue(2)
+    first, _ = desk.ask(2)
+    desk.write(lambda tx: studies.stop(tx, "s", "finish", None))
+    desk.later(seconds=50)
+    desk.report(first, 0.5)
+    desk.later(seconds=30)
+    desk.run(upkeep.tidy(desk.store))
+    assert (desk.state(), desk.trial(0).state, desk.trial(1).state) == ("stopping", "running", "queued")
+    desk.later(seconds=31)
+    desk.run(upkeep.tidy(desk.store))
+    assert (desk.state(), desk.trial(0).state) == ("stopped", "queued")
+    desk.write(lambda tx: studies.resume(tx, "s", None))
+    assert [lease.trial for lease in desk.ask(2)] == [0, 1]
 
 
 def test_a_cancelled_trial_ends_at_once_and_its_worker_is_told(desk: Desk) -> None:

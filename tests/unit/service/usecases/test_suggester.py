@@ -11,7 +11,7 @@ import pytest
 from service.domain.errors import WrongState
 from service.domain.trial import Trial
 from service.usecases import asking, studies, suggesting
-from service.usecases.engine import Curve, Ended, Ending, Exhausted, History, Suggestion, Verdict
+from service.usecases.engine import Curve, Ended, Ending, Exhausted, History, Latest, Suggestion, Verdict
 from service.usecases.mirrors import Mirrors
 from service.usecases.suggester import Suggester
 from service.wire.lease import Ask, Lease
@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 class Counting:
     """An engine that suggests lr = 1/(2 + how much it knows), and has only so many points."""
+
+    name = "counting"
 
     def __init__(self, points: int = 10**6) -> None:
         self.points = points
@@ -34,7 +36,10 @@ class Counting:
         ended = sum(1 for trial in history.trials.values() if trial.finished)
         return Suggestion(params={"lr": 1 / (2 + ended)}, study_system={"last": number})
 
-    def judge(self, history: History, trial: Trial, curve: Curve) -> Verdict:
+    def promote(self, history: History, number: int) -> None:
+        return None
+
+    def judge(self, history: History, trial: Trial, curve: Curve, latest: Latest) -> Verdict:
         raise NotImplementedError
 
     def ended(self, history: History, trial: Trial, curve: Curve, ending: Ending, values: Any) -> Ended:
@@ -76,7 +81,7 @@ def test_an_asker_gets_a_suggestion_and_more_wait_behind_it(desk: Desk) -> None:
         assert (lease.trial, lease.params) == (0, {"lr": 0.5})
 
         async def two_wait() -> bool:
-            return len(await queued(desk)) == 2
+            return len(await queued(desk)) >= 2  # a third if the asker still stood on the board
 
         await until(two_wait)
 
@@ -85,7 +90,7 @@ def test_an_asker_gets_a_suggestion_and_more_wait_behind_it(desk: Desk) -> None:
     trial = desk.trial(1)
     assert trial.origin == "sampled"
     assert trial.suggestion is not None
-    assert trial.suggestion["engine"] == "Counting"
+    assert trial.suggestion["engine"] == "counting"
     assert desk.read(lambda tx: tx.studies.get("s")).system["last"] >= 1
 
 
@@ -107,7 +112,8 @@ def test_suggestions_that_nobody_took_are_made_anew_when_a_result_arrives(desk: 
 
         async def knowing() -> bool:
             waiting = await queued(desk)
-            return len(waiting) == 2 and all(trial.params == {"lr": 1 / 3} for trial in waiting)
+            # Those further behind are made anew when it is nearly their turn.
+            return len(waiting) >= 2 and all(trial.params == {"lr": 1 / 3} for trial in waiting[:2])
 
         async def scene() -> None:
             await asyncio.to_thread(lambda: None)

@@ -1,0 +1,264 @@
+"""How long somebody who asks for a trial waits, whatever the sampler and however far the study has come.
+
+16 askers each ask, train for a while, report once and complete, again and again. They train so long that one of them
+asks every PACE times the time that Optuna's own `study.ask` takes with the same trials: less and no sampler could keep
+up, whoever calls it. The claim's wait is told beside the time that Optuna takes to ask, and how stale the suggestions
+are: how many results were known when a trial was claimed that its suggestion did not know.
+
+Then the wait of a report with its verdict in a study of 10,000 trials with 50 points each, and what these cost of the
+server's memory.
+"""
+
+import argparse
+import asyncio
+import random
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import optuna
+import uvloop
+from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, TPESampler
+
+from benchmarks import bars, prefill, processes
+from benchmarks.bars import Outcome
+from benchmarks.talk import Talk
+from service.store.opening import open_store
+from tests.acceptance.server_process import ServerProcess
+
+ASKERS = 16
+PACE = 6.0
+LEAST_PACE = 0.05
+POINTS = 50
+_LONGEST_CELL = 120.0
+_LONGEST_PEER = 15.0
+_SLOW = {"tpe": 10_000, "gp": 1_000, "cmaes": 10_000}
+SAMPLERS: dict[str, tuple[Callable[[], BaseSampler], tuple[int, ...]]] = {
+    "tpe": (lambda: TPESampler(seed=1, multivariate=True), (0, 1_000, 10_000)),
+    "gp": (lambda: GPSampler(seed=1), (0, 1_000)),
+    "cmaes": (lambda: CmaEsSampler(seed=1), (0, 1_000, 10_000)),
+}
+
+
+@dataclass
+class Cell:
+    """What the askers of one study saw."""
+
+    waits: list[float] = field(default_factory=list)
+    staleness: list[int] = field(default_factory=list)
+    nothing: list[float] = field(default_factory=list)
+
+
+def run(arguments: argparse.Namespace) -> Outcome:
+    """Measure the cells of both databases, then the reports."""
+    outcome = Outcome(f"{ASKERS} askers, one server process")
+    cells = [
+        (name, count)
+        for name, (_, counts) in SAMPLERS.items()
+        for count in counts
+        if name in arguments.samplers.split(",") and not (arguments.quick and count >= _SLOW[name])
+    ]
+    peers = {cell: _peer(outcome, *cell) for cell in cells}
+    many = 1_000 if arguments.quick else 10_000
+    with tempfile.TemporaryDirectory(prefix="basin-bench-", dir=arguments.folder) as name:
+        folder = Path(name)
+        with processes.databases(folder) as urls:
+            for kind, url in urls.items():
+                _fill(url, cells, many)
+                with ServerProcess(url, folder, log_level="warning") as server:
+                    _reports(outcome, kind, server, many)
+                    for cell in cells:
+                        _cell(outcome, kind, server, cell, peers[cell], 4.0 if arguments.quick else arguments.seconds)
+                print(f"{kind}: done", flush=True)
+    return outcome
+
+
+def _fill(url: str, cells: list[tuple[str, int]], many: int) -> None:
+    wanted = [
+        (prefill.definition(f"{sampler}-{count}", sampler=sampler, scheduler="none"), count, 0)
+        for sampler, count in cells
+    ]
+    judged = prefill.definition("judged", sampler="random", scheduler={"type": "asha", "mode": "stop"})
+    store = open_store(url)
+    try:
+        prefill.filled(store, *wanted, (judged, many, POINTS))
+    finally:
+        store.close()
+
+
+def _peer(outcome: Outcome, sampler: str, count: int) -> float:
+    """The seconds that Optuna's own `study.ask` takes with the same trials in memory."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    took: list[float] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        study = optuna.create_study(sampler=SAMPLERS[sampler][0]())
+        study.add_trials(prefill.peers(count, 0))
+        begin = time.perf_counter()
+        # From nothing, to where the askers will come: what a sampler takes grows with what it knows.
+        while len(took) < 3 or (len(took) < 3 * ASKERS and time.perf_counter() - begin < _LONGEST_PEER):
+            asked = time.perf_counter()
+            trial = study.ask(prefill.DISTRIBUTIONS)
+            took.append(time.perf_counter() - asked)
+            study.tell(trial, prefill.loss(trial.params))
+    last = statistics.median(took[-5:])
+    outcome.figure(f"Optuna, {sampler}, {count:,} trials: ask", "ms", [last * 1e3])
+    print(f"Optuna, {sampler}, {count:,}: {last * 1e3:.3g} ms", flush=True)
+    return last
+
+
+def _cell(
+    outcome: Outcome, kind: str, server: ServerProcess, cell: tuple[str, int], peer: float, seconds: float
+) -> None:
+    sampler, count = cell
+    pace = max(LEAST_PACE, PACE * peer)
+    # A sampler that thinks for seconds gets fewer askers, and not the day.
+    claims = max(int(seconds / pace), min(ASKERS + 8, int(_LONGEST_CELL / pace)), 4)
+    seen = uvloop.run(_ask(server.port, f"{sampler}-{count}", count, pace, claims))
+    name = f"{kind}, {sampler}, {count:,} trials"
+    outcome.figure(f"{name}: claim p50", "ms", [bars.percentile(seen.waits, 50) * 1e3])
+    outcome.figure(f"{name}: claims, one each", "s", [pace])
+    idle = bars.percentile(seen.nothing, 99) * 1e3
+    outcome.figure(f"{name}: an answer that needs nothing p99", "ms", [idle])
+    late = bars.percentile(seen.waits, 99) * 1e3
+    print(
+        f"{name}: a claim each {pace:.3g} s, p99 {late:.3g} ms ({idle:.3g}), {sorted(seen.staleness)[::8]} behind",
+        flush=True,
+    )
+    outcome.bar(f"{name}: claim p99 of {len(seen.waits)}", late, at_most=15, unit="ms")
+    outcome.bar(f"{name}: results it did not know", statistics.median(seen.staleness), at_most=1, unit="median")
+
+
+async def _ask(port: int, study: str, ended: int, pace: float, claims: int) -> Cell:
+    """Let the askers go. Each begins with a given trial, so that they are apart from one another from the start."""
+    seen, left, results = Cell(), [claims], [ended]
+    chance = random.Random(1)
+    path = f"/v1/studies/{study}"
+    askers = min(ASKERS, claims)
+    talks = [await Talk.to(port) for _ in range(askers)]
+    point = next(prefill.pasts(1, 0)).params
+    for _ in range(askers):
+        await talks[0].post(f"{path}/trials", {"params": point})
+    firsts = (await talks[0].post(f"{path}:ask", {"worker": "bench", "max_trials": askers}))["leases"]
+
+    async def asker(place: int) -> None:
+        talk, lease, known = talks[place], firsts[place], 0
+        train = pace * (place + 1)
+        while True:
+            await asyncio.sleep(train)
+            if lease["trial"] >= ended + askers:
+                told = await talk.get(f"{path}/trials/{lease['trial']}")
+                seen.staleness.append(max(0, known - told["suggestion"]["ended"]))
+            await _finish(talk, path, lease)
+            results[0] += 1
+            if left[0] <= 0:
+                return
+            left[0] -= 1
+            known, begin = results[0], time.perf_counter()
+            lease = await _claim(talk, path)
+            seen.waits.append(time.perf_counter() - begin)
+            train = pace * askers * chance.uniform(0.8, 1.2)
+
+    async def bystander() -> None:
+        talk = await Talk.to(port)
+        while True:
+            begin = time.perf_counter()
+            await talk.get("/healthz")
+            seen.nothing.append(time.perf_counter() - begin)
+            await asyncio.sleep(0.05)
+
+    beside = asyncio.create_task(bystander())
+    await asyncio.gather(*map(asker, range(askers)))
+    beside.cancel()
+    for talk in talks:
+        talk.close()
+    return seen
+
+
+async def _claim(talk: Talk, path: str) -> Any:
+    leases: list[Any] = []
+    while not leases:
+        leases = (await talk.post(f"{path}:ask", {"worker": "bench", "wait_seconds": 30}))["leases"]
+    return leases[0]
+
+
+async def _finish(talk: Talk, path: str, lease: Any) -> None:
+    attempt = f"{path}/trials/{lease['trial']}/attempts/{lease['attempt']}"
+    value = prefill.loss(lease["params"])
+    points = [{"step": 1, "metrics": {"loss": value}}]
+    await talk.post(f"{attempt}:report", {"token": lease["token"], "first_seq": 1, "points": points})
+    body = {"token": lease["token"], "outcome": "completed", "values": {"loss": value}}
+    await talk.post(f"{attempt}:complete", body)
+
+
+def _reports(outcome: Outcome, kind: str, server: ServerProcess, many: int) -> None:
+    """Reports in the study of many trials, of which the server knows nothing before the first."""
+    uvloop.run(_warm(server.port))
+    before = processes.memory(server.pid)
+    uvloop.run(_report(server.port, 1, 1))
+    grown = (processes.memory(server.pid) - before) / many / 1024
+    outcome.bar(f"{kind}: memory of a trial with {POINTS} points", grown, at_most=6, unit="KB")
+    for reporters in (1, 4):
+        every, judged = uvloop.run(_report(server.port, reporters, 1_000 // POINTS))
+        name = f"{kind}, {many:,} trials x {POINTS} points, {reporters} reporting"
+        outcome.figure(f"{name}: report p50", "ms", [bars.percentile(every, 50) * 1e3])
+        outcome.figure(f"{name}: at rungs p50", "ms", [bars.percentile(judged, 50) * 1e3])
+        outcome.figure(f"{name}: at rungs p99", "ms", [bars.percentile(judged, 99) * 1e3])
+        outcome.bar(f"{name}: report p99", bars.percentile(every, 99) * 1e3, at_most=10, unit="ms")
+
+
+async def _warm(port: int) -> None:
+    """A small study of the same kind: what is loaded for it is not what many trials cost."""
+    talk = await Talk.to(port)
+    fields = {"sampler": {"type": "random"}, "scheduler": {"type": "asha", "mode": "stop"}}
+    study = prefill.definition("warm", **fields).model_dump(mode="json", exclude_unset=True)
+    await talk.post("/v1/studies", study)
+    await _reporter(talk, "/v1/studies/warm", 1, [], [])
+    talk.close()
+
+
+async def _report(port: int, reporters: int, trials: int) -> tuple[list[float], list[float]]:
+    every: list[float] = []
+    judged: list[float] = []
+    talks = [await Talk.to(port) for _ in range(reporters)]
+    reporting: list[Coroutine[Any, Any, None]] = [
+        _reporter(talk, "/v1/studies/judged", trials, every, judged) for talk in talks
+    ]
+    await asyncio.gather(*reporting)
+    for talk in talks:
+        talk.close()
+    return every, judged
+
+
+async def _reporter(talk: Talk, path: str, trials: int, every: list[float], judged: list[float]) -> None:
+    """Report whole curves, each point by itself. The trials are given: nobody makes suggestions meanwhile."""
+    point = next(prefill.pasts(1, 0)).params
+    for _ in range(trials):
+        for _ in range(3):
+            # More than a suggester would keep in the queue.
+            await talk.post(f"{path}/trials", {"params": point})
+        lease = await _claim(talk, path)
+        attempt = f"{path}/trials/{lease['trial']}/attempts/{lease['attempt']}"
+        for step in range(1, POINTS + 1):
+            points = [{"step": step, "metrics": {"loss": 1 / step}}]
+            begin = time.perf_counter()
+            await talk.post(f"{attempt}:report", {"token": lease["token"], "first_seq": step, "points": points})
+            every.append(time.perf_counter() - begin)
+            if step in prefill.RUNGS:
+                judged.append(every[-1])
+        await talk.post(f"{attempt}:complete", {"token": lease["token"], "outcome": "completed"})
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--folder", type=Path, help="where SQLite's file is put: the disk that is measured")
+    parser.add_argument("--samplers", default=",".join(SAMPLERS), help="which ones (all of them)")
+    parser.add_argument("--seconds", type=float, default=15.0, help="how long each cell is asked, if its pace allows")
+
+
+if __name__ == "__main__":
+    bars.main(run, options=_options)

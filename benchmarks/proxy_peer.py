@@ -1,0 +1,143 @@
+"""Optuna's own server: its storage over gRPC in front of PostgreSQL, and clients that sample and judge by themselves.
+
+`python -m benchmarks.proxy_peer serve URL PORT`, `... work PORT THREADS SECONDS SEED`.
+"""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import optuna
+from optuna.pruners import SuccessiveHalvingPruner
+from optuna.samplers import TPESampler
+from optuna.storages import GrpcStorageProxy, RDBStorage, run_grpc_proxy_server
+
+from benchmarks import prefill
+from tests.acceptance.server_process import free_port
+
+STUDY = "peer"
+STEPS = 10
+_PATIENCE = 60.0
+
+
+def fill(url: str, count: int) -> None:
+    """Make the study, with so many finished trials."""
+    _hush()
+    storage = RDBStorage(url)
+    study = optuna.create_study(study_name=STUDY, storage=storage)
+    study.add_trials(prefill.peers(count, STEPS))
+    storage.engine.dispose()
+
+
+@contextmanager
+def proxy(url: str) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    """The server, in a process of its own, and its port."""
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-W", "ignore", "-m", "benchmarks.proxy_peer", "serve", url, str(port)])
+    try:
+        _storage(port)
+        yield process, port
+    finally:
+        process.kill()
+        process.wait()
+
+
+def cycles(port: int, clients: int, seconds: float) -> tuple[int, float, float]:
+    """Let clients work, in up to four processes: how many cycles they did, in what time, and what they cost in CPU."""
+    shares = [clients // 4 + (place < clients % 4) for place in range(min(4, clients))]
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.proxy_peer", "work", str(port)]
+    working = [
+        subprocess.Popen(
+            [*command, str(share), str(seconds), str(place)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for place, share in enumerate(shares)
+    ]
+    try:
+        for process in working:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        begin = time.perf_counter()
+        told = [json.loads(process.communicate("go\n")[0]) for process in _all_told(working)]
+        return sum(one["cycles"] for one in told), time.perf_counter() - begin, sum(one["cpu"] for one in told)
+    finally:
+        for process in working:
+            process.kill()
+            process.wait()
+
+
+def _all_told(working: "list[subprocess.Popen[str]]") -> "list[subprocess.Popen[str]]":
+    for process in working:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    return working
+
+
+def work(port: int, threads: int, seconds: float, seed: int) -> None:
+    """What one process of clients does. Each thread is one client, with a storage and a sampler of its own."""
+    done = [0] * threads
+    go, ready = threading.Event(), threading.Barrier(threads + 1)
+
+    def client(place: int) -> None:
+        study = optuna.load_study(
+            study_name=STUDY,
+            storage=_storage(port),
+            sampler=TPESampler(seed=seed * 1000 + place, multivariate=True, constant_liar=True),
+            pruner=SuccessiveHalvingPruner(),
+        )
+        study.get_trials(deepcopy=False)  # who joins loads all trials, once
+        ready.wait()
+        go.wait()
+        until = time.perf_counter() + seconds
+        while time.perf_counter() < until:
+            _cycle(study)
+            done[place] += 1
+
+    running = [threading.Thread(target=client, args=(place,)) for place in range(threads)]
+    for thread in running:
+        thread.start()
+    ready.wait()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    cpu = time.process_time()
+    go.set()
+    for thread in running:
+        thread.join()
+    print(json.dumps({"cycles": sum(done), "cpu": time.process_time() - cpu}), flush=True)
+
+
+def _cycle(study: optuna.Study) -> None:
+    trial = study.ask(prefill.DISTRIBUTIONS)
+    result = prefill.loss(trial.params)
+    for step in range(1, STEPS + 1):
+        trial.report(result + 1 / step, step)
+        trial.should_prune()
+    study.tell(trial, result)
+
+
+def _storage(port: int) -> GrpcStorageProxy:
+    storage = GrpcStorageProxy(host="127.0.0.1", port=port)
+    storage.wait_server_ready(_PATIENCE)
+    return storage
+
+
+def _serve(url: str, port: int) -> None:
+    run_grpc_proxy_server(RDBStorage(url), host="127.0.0.1", port=port)
+
+
+def _hush() -> None:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.simplefilter("ignore")
+
+
+if __name__ == "__main__":
+    _hush()
+    if sys.argv[1] == "serve":
+        _serve(sys.argv[2], int(sys.argv[3]))
+    else:
+        work(int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5]))

@@ -1,0 +1,1 @@
+"""Studies of Optuna's own databases, read and never written to."""

@@ -1,0 +1,1 @@
+"""The pool: trials that pause at rungs, and who decides which of them goes on."""

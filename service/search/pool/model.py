@@ -1,0 +1,151 @@
+"""The curve model: how good a trial is going to be once it has trained to the end, by two Gaussian processes.
+
+One sees points of the space and amounts of training (freeze-thaw, Swersky 2014): it learns from a trial's own curve,
+its neighbours', and how curves of this study go. The other sees what each trial came to so far, as if that were the
+end. Their mean tells better than either which points are good (`docs/decisions/0008-a-portfolio-over-one-pool.md`).
+Losses enter as normal scores of their ranks: diverged trials are merely the last.
+"""
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, Matern, WhiteKernel
+
+ROWS = 320
+FIT_ROWS = 200
+GROWTH = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What a model learns from: places, how far trials had come there (0 to 1), and their losses."""
+
+    places: np.ndarray
+    depths: np.ndarray
+    losses: np.ndarray
+    newest: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.losses)
+
+    def taken(self, which: np.ndarray) -> "Rows":
+        """Some of the rows."""
+        return Rows(self.places[which], self.depths[which], self.losses[which], self.newest[which])
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a model is shaped: the logarithms of its kernels' parameters, and from how many rows they were learned."""
+
+    rows: int
+    theta: tuple[float, ...]
+
+
+class CurveModel:
+    """A model of one moment. It predicts scores, of which larger ones are better."""
+
+    def __init__(self, rows: Rows, shape: Shape | None, chance: np.random.Generator) -> None:
+        now = rows.taken(np.flatnonzero(rows.newest))
+        width = rows.places.shape[1] + 1
+        known = None if shape is None else (shape.theta[: width + 2], shape.theta[width + 2 :])
+        learns = shape is None or len(rows) >= GROWTH * shape.rows
+        self._known = rows.losses[np.isfinite(rows.losses)]
+        self._curves = _Process(rows, known and known[0], chance, learns=learns, depth=True)
+        self._ends = _Process(now, known and known[1], chance, learns=learns, depth=False)
+        self.shape = Shape(len(rows), (*self._curves.theta, *self._ends.theta)) if learns else shape
+        self.best = float(_scores(rows.losses, np.array([rows.losses.min()]))[0])
+
+    def at_the_end(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation of the scores of places, trained to the end."""
+        by_curves, by_ends = self._curves.at_the_end(places), self._ends.at_the_end(places)
+        deviation = np.sqrt((by_curves[1] ** 2 + by_ends[1] ** 2) / 2)
+        return (by_curves[0] + by_ends[0]) / 2, np.maximum(deviation, 1e-9)
+
+    def losses(self, scores: np.ndarray) -> np.ndarray:
+        """The losses that scores stand for, between those that are known."""
+        return np.asarray(np.quantile(self._known, np.clip(norm.cdf(-scores), 0, 1)))
+
+    def gain(self, places: np.ndarray) -> np.ndarray:
+        """By how much each place is expected to beat the best score so far, once trained to the end."""
+        mean, deviation = self.at_the_end(places)
+        ahead = (mean - self.best) / deviation
+        return np.asarray(deviation * (ahead * norm.cdf(ahead) + norm.pdf(ahead)))
+
+
+class _Process:
+    """One Gaussian process, over places alone or with depths."""
+
+    def __init__(
+        self, rows: Rows, theta: tuple[float, ...] | None, chance: np.random.Generator, *, learns: bool, depth: bool
+    ) -> None:
+        kept = rows.taken(_worth(rows, chance))
+        self._deep = depth
+        inputs, scores = self._inputs(kept.places, kept.depths), _scores(rows.losses, kept.losses)
+        self.theta = _learned(inputs, scores, theta, chance) if learns or theta is None else theta
+        kernel = _kernel(inputs.shape[1]).clone_with_theta(np.array(self.theta))
+        self._fitted = GaussianProcessRegressor(kernel, optimizer=None, copy_X_train=False).fit(inputs, scores)
+
+    def at_the_end(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation of the scores."""
+        mean, deviation = self._fitted.predict(self._inputs(places, np.ones(len(places))), return_std=True)
+        return mean, deviation
+
+    def _inputs(self, places: np.ndarray, depths: np.ndarray) -> np.ndarray:
+        return np.c_[places, depths] if self._deep else places
+
+
+def depth(amount: float, most: float) -> float:
+    """How far a trial has come on the way to the most training there is, from 0 to 1."""
+    return min(1.0, math.log(max(amount, 1.0)) / math.log(most)) if most > 1 else 1.0
+
+
+def _worth(rows: Rows, chance: np.random.Generator) -> np.ndarray:
+    """The rows worth learning from, where there are many: the best, the newest, and some of the rest."""
+    if len(rows) <= ROWS:
+        return np.arange(len(rows))
+    best = np.argsort(rows.losses, kind="stable")[: ROWS // 2]
+    late = np.setdiff1d(np.flatnonzero(rows.newest), best)[-ROWS // 4 :]
+    rest = np.setdiff1d(np.arange(len(rows)), np.r_[best, late])
+    some = chance.choice(rest, size=ROWS - len(best) - len(late), replace=False)
+    return np.sort(np.r_[best, late, some])
+
+
+def _scores(all_losses: np.ndarray, losses: np.ndarray) -> np.ndarray:
+    """Normal scores of losses among all that are known: the best is the highest."""
+    ordered = np.sort(all_losses)
+    # Equals share the middle of their ranks: many that diverged are as bad as that, and not as good as their first.
+    ranks = (np.searchsorted(ordered, losses, side="left") + np.searchsorted(ordered, losses, side="right")) / 2
+    return np.asarray(-norm.ppf(np.maximum(ranks, 0.5) / (len(all_losses) + 1)))
+
+
+def _kernel(width: int) -> Kernel:
+    rough = Matern([1.0] * width, [(0.05, 20.0)] * width, nu=1.5)
+    return ConstantKernel(1.0, (1e-2, 1e2)) * rough + WhiteKernel(1e-2, (1e-4, 1.0))
+
+
+def _learned(
+    inputs: np.ndarray, scores: np.ndarray, before: tuple[float, ...] | None, chance: np.random.Generator
+) -> tuple[float, ...]:
+    """What makes what is known most likely, looked for from where it was before."""
+    some = chance.permutation(len(scores))[:FIT_ROWS]
+    kernel = _kernel(inputs.shape[1])
+    if before is not None:
+        kernel = kernel.clone_with_theta(np.array(before))
+    with warnings.catch_warnings():
+        # A length that comes to its bound is a parameter that does not matter.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fitted = GaussianProcessRegressor(kernel).fit(inputs[some], scores[some])
+    return tuple(map(float, fitted.kernel_.theta))
+
+
+def known_shape(stored: object, width: int) -> Shape | None:
+    """A shape as it was stored with the study, if it fits inputs of so many features and a depth."""
+    if not isinstance(stored, Sequence) or len(stored) != 2 * width + 4:
+        return None
+    return Shape(int(stored[0]), tuple(float(one) for one in stored[1:]))

@@ -1,0 +1,1 @@
+"""Sampling in a process of its own: it takes no time from the process that answers requests."""

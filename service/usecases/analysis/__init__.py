@@ -1,0 +1,1 @@
+"""Reading a study: what its trials tell beyond themselves. Nothing here changes anything."""

@@ -1,0 +1,13 @@
+"""The analyses of a server, for applications that tests put together."""
+
+import asyncio
+
+from service.search.analysis.optuna_analyst import OptunaAnalyst
+from service.usecases.analysis.analyses import Analyses
+from service.usecases.mirrors import Mirrors
+from service.usecases.ports import Store
+
+
+def analyses(store: Store) -> Analyses:
+    """As the server has them, over this store."""
+    return Analyses(store, OptunaAnalyst(), Mirrors(1_000), asyncio.to_thread, asyncio.to_thread)

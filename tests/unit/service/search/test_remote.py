@@ -1,0 +1,243 @@
+"""Sampling in another process, without the process: what is sent, what is made of it there, and what is heavy."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from multiprocessing.reduction import ForkingPickler
+from random import Random
+from typing import Any, cast
+
+import pytest
+
+from service.domain.errors import Unavailable
+from service.search.engine import OptunaEngine
+from service.search.remote.changes import Copy, Known, key_of, pieces
+from service.search.remote.child import Child
+from service.search.remote.divided import MANY_TRIALS, DividedEngine, heavy, heavy_to_promote
+from service.search.remote.engine import RemoteEngine
+from service.search.remote.loop import serve
+from service.search.remote.messages import Answer, Call, Forget, Update
+from service.usecases.engine import Exhausted, History
+from tests.unit.service.search.samples import PARAMS, SMALL, curve, history, latest, study, trial
+
+
+def known(count: int, **fields: Any) -> History:
+    trials = [trial(number, params={**PARAMS, "rate": 0.1 / (number + 1)}) for number in range(count)]
+    return history(study(count, **fields), trials, {number: curve(1.0, 0.5) for number in range(count)})
+
+
+def grown(before: History, number: int, seq: int = 0, **fields: Any) -> History:
+    """The history once a trial has changed."""
+    seq = seq or before.study.seq + 1
+    changed = replace(before.trials[number], seq=seq, **fields)
+    return replace(before, study=replace(before.study, seq=seq), trials={**before.trials, number: changed})
+
+
+class Inside:
+    """The other process, in this one: messages go there and back as bytes. It dies before the calls it is told."""
+
+    def __init__(self, dies_at: Sequence[int] = ()) -> None:
+        self.sent: list[Any] = []
+        self.started = 0
+        self._dies_at = dies_at
+        self._calls = 0
+
+    def __call__(self) -> Child:
+        self.started += 1
+        self._inbox: list[Any] = []
+        return cast(Child, self)
+
+    def send(self, message: object) -> None:
+        self.sent.append(message)
+        self._inbox.append(ForkingPickler.loads(ForkingPickler.dumps(message)))
+
+    def receive(self, seconds: float) -> Answer:
+        self._calls += 1
+        if self._calls in self._dies_at:
+            raise EOFError
+        answers: list[Answer] = []
+        inbox = iter(self._inbox)
+        with pytest.raises(StopIteration):
+            serve(lambda: next(inbox), answers.append)
+        return cast(Answer, ForkingPickler.loads(ForkingPickler.dumps(answers[-1])))
+
+    def close(self) -> None:
+        self._inbox = []
+
+    kill = close
+
+
+def test_only_what_changed_is_sent() -> None:
+    sent, seen = Known(), known(1_000)
+    first = sent.changes(seen)
+    assert (len(first.trials), len(first.curves)) == (1_000, 1_000)
+    assert sent.changes(seen).trials == ()
+    later = grown(seen, 17, state="pruned")
+    assert sent.changes(later).trials == (later.trials[17],)
+    charted = replace(later, curves={**later.curves, 17: curve(1.0, 2.0, 3.0)})
+    assert (sent.changes(charted).trials, set(sent.changes(charted).curves)) == ((), set())
+
+
+def test_trials_that_were_read_anew_are_not_sent_again() -> None:
+    sent, seen = Known(), known(50)
+    sent.changes(seen)
+    again = replace(seen, trials={number: replace(one) for number, one in seen.trials.items()})
+    assert sent.changes(again).trials == ()
+
+
+def test_an_older_history_takes_things_back() -> None:
+    sent, copy = Known(), Copy()
+    newer, older = known(9), known(6)
+    older = replace(older, curves={number: one for number, one in older.curves.items() if number != 2})
+    for one in (newer, older):
+        changes = sent.changes(one)
+        copy.take(changes)
+    assert (changes.without_trials, changes.without_curves) == ((6, 7, 8), (2, 6, 7, 8))
+    assert copy.history(older.study, {}).trials.keys() == older.trials.keys()
+    assert copy.history(older.study, {}).curves.keys() == older.curves.keys()
+
+
+def test_the_copy_is_what_was_seen_whatever_happens(rng: Random) -> None:
+    sent, copy, seen = Known(), Copy(), known(5)
+    past = [seen]
+    for seq in range(100, 400):
+        match rng.randrange(4):
+            case 0:
+                number = len(seen.trials)
+                seen = replace(seen, trials={**seen.trials, number: trial(number, "running", seq=seq)})
+            case 1:
+                seen = grown(seen, rng.randrange(len(seen.trials)), seq, state=rng.choice(["completed", "running"]))
+            case 2:
+                seen = replace(seen, curves={**seen.curves, rng.randrange(len(seen.trials)): curve(rng.random())})
+            case _:
+                seen = rng.choice(past)
+        past.append(seen)
+        for piece in pieces(sent.changes(seen)):
+            copy.take(piece)
+        there = copy.history(seen.study, seen.system)
+        assert there == seen
+
+
+def test_pieces_are_small_and_whole() -> None:
+    changes = Known().changes(known(1_234))
+    made = list(pieces(changes))
+    assert max(len(piece.trials) + len(piece.curves) for piece in made) <= 500
+    assert tuple(one for piece in made for one in piece.trials) == changes.trials
+    assert sum(len(piece.curves) for piece in made) == len(changes.curves)
+
+
+def test_it_answers_as_an_engine_here_does() -> None:
+    inside = Inside()
+    remote, here = RemoteEngine(start=inside), OptunaEngine()
+    seen = known(20, sampler="tpe")
+    assert remote.suggest(seen, 20) == here.suggest(seen, 20)
+    inside.sent.clear()
+    later = grown(seen, 3, values={"loss": -1.0})
+    assert remote.suggest(later, 20) == here.suggest(later, 20) != here.suggest(seen, 20)
+    assert sum(len(message.changes.trials) for message in inside.sent if isinstance(message, Update)) == 1
+    assert isinstance(inside.sent[-1], Call)
+    running = trial(20, "running")
+    assert remote.ended(later, running, curve(1.0), "completed", {"loss": 1.0}).exhausted is False
+
+
+def test_what_is_raised_there_is_raised_here() -> None:
+    remote = RemoteEngine(start=Inside())
+    tried = [trial(n, params={"batch": b, "width": w}) for n, (b, w) in enumerate(_points())]
+    with pytest.raises(Exhausted):
+        remote.suggest(history(study(6, space=SMALL), tried), 6)
+    with pytest.raises(AttributeError, match="unheard_of") as raised:
+        remote.call("unheard_of", known(1))
+    assert "loop.py" in raised.value.__notes__[0]
+    assert remote.suggest(known(3, sampler="random"), 3).note is None
+
+
+def _points() -> list[tuple[int, str]]:
+    return [(batch, width) for batch in (16, 32, 64) for width in ("narrow", "wide")]
+
+
+def test_it_is_started_again_when_it_dies_and_told_all() -> None:
+    inside = Inside(dies_at=[2])
+    remote, seen = RemoteEngine(start=inside), known(30, sampler="random")
+    remote.suggest(seen, 30)
+    inside.sent.clear()
+    assert remote.suggest(seen, 31) == OptunaEngine().suggest(seen, 31)
+    assert inside.started == 2
+    assert sum(len(message.changes.trials) for message in inside.sent if isinstance(message, Update)) == 30
+
+
+def test_dying_twice_puts_the_suggestion_off() -> None:
+    inside = Inside(dies_at=[1, 2])
+    remote, seen = RemoteEngine(start=inside), known(3, sampler="random")
+    with pytest.raises(Unavailable, match="died twice"):
+        remote.suggest(seen, 3)
+    assert remote.suggest(seen, 3) == OptunaEngine().suggest(seen, 3)
+    assert inside.started == 3
+
+
+def test_studies_that_were_not_used_for_long_are_forgotten() -> None:
+    inside = Inside()
+    remote = RemoteEngine(start=inside, keep_trials=25)
+    seen = [replace(one, study=replace(one.study, id=n)) for n, one in enumerate([known(10, sampler="random")] * 3)]
+    for one in (*seen, seen[0], seen[1]):
+        remote.suggest(one, 10)
+    forgotten = [message.key for message in inside.sent if isinstance(message, Forget)]
+    # Too many are found by the next call, which is about the first study.
+    assert forgotten == [key_of(seen[1].study)]
+    told = [len(message.changes.trials) for message in inside.sent if isinstance(message, Update)]
+    assert [count for count in told if count] == [10, 10, 10, 10]
+
+
+def test_after_its_end_it_says_so() -> None:
+    remote = RemoteEngine(start=Inside())
+    remote.suggest(known(1), 1)
+    remote.close()
+    with pytest.raises(Unavailable, match="stopping"):
+        remote.suggest(known(1), 1)
+
+
+@pytest.mark.parametrize(
+    ("trials", "fields", "is_heavy"),
+    [
+        (0, {"sampler": "gp"}, True),
+        (100, {"sampler": "cmaes"}, False),
+        (15, {"sampler": "auto"}, False),
+        (16, {"sampler": "auto"}, False),
+        (15, {"sampler": "auto", "scheduler": "asha"}, False),
+        (16, {"sampler": "auto", "scheduler": "asha"}, True),
+        (15, {"sampler": "auto", "space": {"x": {"type": "float", "low": 0, "high": 1}}}, False),
+        (16, {"sampler": "auto", "space": {"x": {"type": "float", "low": 0, "high": 1}}}, True),
+        (MANY_TRIALS - 1, {"sampler": "tpe"}, False),
+        (MANY_TRIALS, {"sampler": "tpe"}, True),
+        (MANY_TRIALS - 1, {"sampler": "random"}, False),
+        (100, {"sampler": "nsga2"}, False),
+        (100, {"sampler": "qmc"}, False),
+    ],
+)
+def test_what_is_heavy(trials: int, fields: dict[str, Any], is_heavy: bool) -> None:
+    one = trial(0)
+    assert heavy(History(study(1, **fields), dict.fromkeys(range(trials), one), {})) is is_heavy
+
+
+@pytest.mark.parametrize(
+    ("trials", "fields", "is_heavy"),
+    [
+        (16, {"sampler": "random", "scheduler": "auto"}, True),
+        (15, {"sampler": "random", "scheduler": "auto"}, False),
+        (16, {"sampler": "random", "scheduler": "asha"}, False),
+        (0, {"sampler": "gp", "scheduler": "asha"}, True),
+    ],
+)
+def test_what_is_heavy_to_promote(trials: int, fields: dict[str, Any], is_heavy: bool) -> None:
+    assert heavy_to_promote(History(study(1, **fields), dict.fromkeys(range(trials), trial(0)), {})) is is_heavy
+
+
+def test_light_calls_stay_here_and_heavy_ones_go_there() -> None:
+    inside = Inside()
+    divided = DividedEngine(OptunaEngine(), RemoteEngine(start=inside))
+    light, weighty = known(20, sampler="random"), known(MANY_TRIALS, sampler="random")
+    assert divided.suggest(light, 20) == OptunaEngine().suggest(light, 20)
+    running = trial(20, "running")
+    divided.ended(weighty, running, curve(1.0), "completed", {"loss": 1.0})
+    divided.judge(weighty, running, curve(1.0), latest(curve(1.0)))
+    assert (divided.promote(light, 20), inside.started) == (None, 0)
+    assert divided.suggest(weighty, MANY_TRIALS) == OptunaEngine().suggest(weighty, MANY_TRIALS)
+    assert inside.started == 1
