@@ -1,6 +1,6 @@
 """How much training a search needs: Basin's `auto` against Optuna's default and its successive halving.
 
-`python -m benchmarks.quality [--tables FOLDER] [--seeds 30] [--workers 16] [--strict] [--quick] [--json FILE]`
+`python -m benchmarks.quality [--tables FOLDER] [--seeds 30] [--workers 16] [--stops] [--strict] [--quick] [--json FILE]`
 
 The tables hold learning curves that were really trained (`benchmarks/curves`; any `*.npz` with `u`, `val` and `n` will
 do). All play by the same rules in virtual time: a suggestion is mapped to the nearest configuration that is unused, a
@@ -70,8 +70,9 @@ def run(arguments: argparse.Namespace) -> Outcome:
     if not tables:
         raise SystemExit(f"there are no tables (*.npz) in {arguments.tables}: name a folder that has some by --tables")
     seeds = 4 if arguments.quick else arguments.seeds
+    players = [player for player in PLAYERS if player != STOPS or arguments.stops]
     heats = [
-        Heat(table, player, seed, arguments.workers) for seed in range(seeds) for table in tables for player in PLAYERS
+        Heat(table, player, seed, arguments.workers) for seed in range(seeds) for table in tables for player in players
     ]
     outcome = Outcome(f"training until the best {MARK:g} % is reached; {arguments.workers} workers, {seeds} seeds")
     results: dict[tuple[str, str], list[tuple[Race, float]]] = {}
@@ -83,7 +84,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
             print(f"\r{done} of {len(heats)} races", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     for table in tables:
-        for player in PLAYERS:
+        for player in players:
             _figures(outcome, table.stem, player, results[table.stem, player])
     _bars(outcome, [table.stem for table in tables], {key: _spent(found, MARK) for key, found in results.items()})
     return outcome
@@ -126,6 +127,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tables", type=Path, default=CURVES, metavar="FOLDER", help="where the tables are")
     parser.add_argument("--seeds", type=int, default=30, help="races of each player on each table (30)")
     parser.add_argument("--workers", type=int, default=16, help="virtual workers (16)")
+    parser.add_argument("--stops", action="store_true", help="let auto race too as it is where nothing can be paused")
     parser.add_argument("--processes", type=int, default=None, help="real processes (one for each core)")
 
 

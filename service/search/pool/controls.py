@@ -5,8 +5,6 @@ Where the order of the controls at a rung says little of their order at the end,
 
 from dataclasses import dataclass
 
-from scipy.stats import spearmanr
-
 from service.search.pool.contest import directions, order
 from service.search.pool.knowledge import Knowledge
 from service.search.pool.rungs import shown
@@ -68,4 +66,6 @@ def agreements(history: History, definition: StudyDefinition) -> list[Agreement]
 def _correlation(there: list[int], last: list[int]) -> float | None:
     if len(there) < FEWEST:
         return None
-    return float(spearmanr([there.index(number) for number in last], range(len(last))).statistic)
+    # Spearman's, of two orders without equals.
+    squares = sum((there.index(number) - place) ** 2 for place, number in enumerate(last))
+    return 1 - 6 * squares / (len(last) * (len(last) ** 2 - 1))

@@ -7,19 +7,19 @@ Losses enter as normal scores of their ranks: diverged trials are merely the las
 """
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import norm
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, Matern, WhiteKernel
+
+if TYPE_CHECKING:
+    from service.search.pool.process import Process
 
 ROWS = 320
-FIT_ROWS = 200
 GROWTH = 1.5
+_NORMAL = NormalDist()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ class CurveModel:
         known = None if shape is None else (shape.theta[: width + 2], shape.theta[width + 2 :])
         learns = shape is None or len(rows) >= GROWTH * shape.rows
         self._known = rows.losses[np.isfinite(rows.losses)]
-        self._curves = _Process(rows, known and known[0], chance, learns=learns, depth=True)
-        self._ends = _Process(now, known and known[1], chance, learns=learns, depth=False)
+        self._curves = _process(rows, known and known[0], chance, learns=learns, deep=True)
+        self._ends = _process(now, known and known[1], chance, learns=learns, deep=False)
         self.shape = Shape(len(rows), (*self._curves.theta, *self._ends.theta)) if learns else shape
         self.best = float(_scores(rows.losses, np.array([rows.losses.min()]))[0])
 
@@ -69,35 +69,24 @@ class CurveModel:
 
     def losses(self, scores: np.ndarray) -> np.ndarray:
         """The losses that scores stand for, between those that are known."""
-        return np.asarray(np.quantile(self._known, np.clip(norm.cdf(-scores), 0, 1)))
+        return np.asarray(np.quantile(self._known, _below(-scores)))
 
     def gain(self, places: np.ndarray) -> np.ndarray:
         """By how much each place is expected to beat the best score so far, once trained to the end."""
         mean, deviation = self.at_the_end(places)
         ahead = (mean - self.best) / deviation
-        return np.asarray(deviation * (ahead * norm.cdf(ahead) + norm.pdf(ahead)))
+        return np.asarray(deviation * (ahead * _below(ahead) + np.exp(-(ahead**2) / 2) / math.sqrt(2 * math.pi)))
 
 
-class _Process:
-    """One Gaussian process, over places alone or with depths."""
+def _process(
+    rows: Rows, theta: tuple[float, ...] | None, chance: np.random.Generator, *, learns: bool, deep: bool
+) -> "Process":
+    # Scikit-learn takes a while to load, and most servers start without a model to make.
+    from service.search.pool.process import Process
 
-    def __init__(
-        self, rows: Rows, theta: tuple[float, ...] | None, chance: np.random.Generator, *, learns: bool, depth: bool
-    ) -> None:
-        kept = rows.taken(_worth(rows, chance))
-        self._deep = depth
-        inputs, scores = self._inputs(kept.places, kept.depths), _scores(rows.losses, kept.losses)
-        self.theta = _learned(inputs, scores, theta, chance) if learns or theta is None else theta
-        kernel = _kernel(inputs.shape[1]).clone_with_theta(np.array(self.theta))
-        self._fitted = GaussianProcessRegressor(kernel, optimizer=None, copy_X_train=False).fit(inputs, scores)
-
-    def at_the_end(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and deviation of the scores."""
-        mean, deviation = self._fitted.predict(self._inputs(places, np.ones(len(places))), return_std=True)
-        return mean, deviation
-
-    def _inputs(self, places: np.ndarray, depths: np.ndarray) -> np.ndarray:
-        return np.c_[places, depths] if self._deep else places
+    kept = rows.taken(_worth(rows, chance))
+    scores = _scores(rows.losses, kept.losses)
+    return Process(kept.places, kept.depths if deep else None, scores, theta, chance, learns=learns)
 
 
 def depth(amount: float, most: float) -> float:
@@ -121,27 +110,17 @@ def _scores(all_losses: np.ndarray, losses: np.ndarray) -> np.ndarray:
     ordered = np.sort(all_losses)
     # Equals share the middle of their ranks: many that diverged are as bad as that, and not as good as their first.
     ranks = (np.searchsorted(ordered, losses, side="left") + np.searchsorted(ordered, losses, side="right")) / 2
-    return np.asarray(-norm.ppf(np.maximum(ranks, 0.5) / (len(all_losses) + 1)))
+    return np.asarray(-_quantile(np.maximum(ranks, 0.5) / (len(all_losses) + 1)))
 
 
-def _kernel(width: int) -> Kernel:
-    rough = Matern([1.0] * width, [(0.05, 20.0)] * width, nu=1.5)
-    return ConstantKernel(1.0, (1e-2, 1e2)) * rough + WhiteKernel(1e-2, (1e-4, 1.0))
+def _below(scores: np.ndarray) -> np.ndarray:
+    """The share of a normal distribution that lies below each score."""
+    return np.array([_NORMAL.cdf(score) for score in scores])
 
 
-def _learned(
-    inputs: np.ndarray, scores: np.ndarray, before: tuple[float, ...] | None, chance: np.random.Generator
-) -> tuple[float, ...]:
-    """What makes what is known most likely, looked for from where it was before."""
-    some = chance.permutation(len(scores))[:FIT_ROWS]
-    kernel = _kernel(inputs.shape[1])
-    if before is not None:
-        kernel = kernel.clone_with_theta(np.array(before))
-    with warnings.catch_warnings():
-        # A length that comes to its bound is a parameter that does not matter.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        fitted = GaussianProcessRegressor(kernel).fit(inputs[some], scores[some])
-    return tuple(map(float, fitted.kernel_.theta))
+def _quantile(shares: np.ndarray) -> np.ndarray:
+    """The score below which each share of a normal distribution lies."""
+    return np.array([_NORMAL.inv_cdf(share) for share in shares])
 
 
 def known_shape(stored: object, width: int) -> Shape | None:

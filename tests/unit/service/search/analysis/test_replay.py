@@ -186,7 +186,7 @@ PRUNERS: Sequence[tuple[Any, BasePruner]] = (
 )
 
 
-@pytest.mark.parametrize(("scheduler", "pruner"), PRUNERS, ids=lambda one: str(one)[:60])
+@pytest.mark.parametrize(("scheduler", "pruner"), PRUNERS, ids=lambda one: one["type"] if isinstance(one, dict) else "")
 @pytest.mark.parametrize("seed", range(3))
 def test_against_optunas_own_pruner(scheduler: Any, pruner: BasePruner, seed: int) -> None:
     """Trials one behind the other: Optuna's study is told the same curves, and says where it would have stopped."""
