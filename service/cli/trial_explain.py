@@ -45,7 +45,7 @@ def _origin(found: Mapping[str, Any]) -> Iterator[str]:
         yield from _again(again)
     if drawn["trial_seed"] is not None:
         versions = drawn["versions"].get("optuna")
-        engine = f" ({drawn['engine']}, Optuna {versions})" if versions else ""
+        engine = f" (Optuna {versions})" if versions else ""
         yield f"Its seed is {drawn['trial_seed']}, made of the study's {drawn['study_seed']} and its number{engine}."
 
 

@@ -73,9 +73,13 @@ def test_a_study_is_read(database_url: str, tmp_path: Path, capsys: pytest.Captu
 
 
 def _agree(explained: list[Mapping[str, Any]]) -> None:
-    """Most suggestions can be made again; what cannot be told is said to be so."""
+    """Many suggestions can be made again, and none comes out otherwise; what cannot be told is said to be so.
+
+    It cannot where another that waited then has been made anew since: how many wait depends on how fast is asked.
+    """
     states = [one["recomputed"]["state"] for one in explained]
-    assert states.count("same") >= len(states) * 2 // 3, states
+    assert set(states) <= {"same", "unknown"}, states
+    assert states.count("same") >= len(states) // 3, states
     for one in explained:
         assert (one["recomputed"]["state"] == "same") is (one["recomputed"]["reason"] is None)
         assert one["known"]["ended"] <= one["number"]

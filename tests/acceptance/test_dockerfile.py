@@ -99,7 +99,7 @@ def test_its_own_check_of_health_tells_up_from_down(running: tuple[subprocess.Po
 @pytest.mark.timeout(900)
 def test_it_holds_what_a_server_needs_and_no_more(server: Image) -> None:
     assert server.run(["basin", "version"]).returncode == 0
-    for absent in ("torch", "pytest", "sklearn"):
+    for absent in ("torch", "pytest"):
         assert server.run(["python3", "-c", f"import {absent}"]).returncode == 1
     assert not (server.root / "src").exists()
 

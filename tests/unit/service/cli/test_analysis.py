@@ -183,7 +183,7 @@ def test_explain(run: Run, server: FakeServer) -> None:
         "auto drew it by a tree-structured Parzen estimator",
         "16 trials had ended by then (seq 96), and 1 had been suggested and had not ended (16).",
         "Computed again from what was known, the suggestion is the same.",
-        "Its seed is 2715493286, made of the study's 7 and its number (OptunaEngine, Optuna 5.0.0).",
+        "Its seed is 2715493286, made of the study's 7 and its number (Optuna 5.0.0).",
         "  the point is 3.4 times as likely among the good trials as among the others",
         "  it expects val_loss 0.094 +- 0.021",
         "  the best that was known is 0.0713: a gain of 0.0018 is expected",
