@@ -1,6 +1,6 @@
 """How much training a search needs: Basin's `auto` against Optuna's default and its successive halving.
 
-`python -m benchmarks.quality [--tables FOLDER] [--seeds 30] [--workers 16] [--stops] [--strict] [--quick] [--json FILE]`
+`python -m benchmarks.quality [--tables FOLDER] [--seeds 30] [--workers 16] [--stops] [--strict] [--quick]`
 
 The tables hold learning curves that were really trained (`benchmarks/curves`; any `*.npz` with `u`, `val` and `n` will
 do). All play by the same rules in virtual time: a suggestion is mapped to the nearest configuration that is unused, a

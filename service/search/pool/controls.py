@@ -12,7 +12,7 @@ from service.usecases.engine import History
 from service.wire.study import StudyDefinition
 
 CONTROL = "basin:control"
-SHARE = 0.05
+SHARE = 0.03
 FEWEST = 6
 LEAST = 0.5
 

@@ -95,9 +95,11 @@ class Knowledge:
         """What new trials at these places are expected to gain for their time; less where one pends near by."""
         features = self.cube.features(places)
         gain = self.model.gain(features) / np.sqrt(self.paces(places))
+        # In a cube of many sides all points are far from one another: what is near grows with its diagonal.
+        reach = NEAR**2 * max(len(self.cube.names), 1)
         for near in self.cube.features(self.pending):
             squares = ((features - near) ** 2).sum(axis=1)
-            gain = gain * (1 - np.exp(-squares / (2 * NEAR**2)))
+            gain = gain * (1 - np.exp(-squares / (2 * reach)))
         return np.asarray(gain)
 
     def paces(self, places: np.ndarray) -> np.ndarray:

@@ -30,12 +30,12 @@ def test_a_study_that_has_not_trained_yet_wants_none() -> None:
 def test_controls_get_their_share_of_all_training_and_no_more() -> None:
     assert is_wanted()
     done = [trained(90 + place, POINT, 1, "completed", system=MARKED) for place in range(3)]
-    # The others have trained 640: the share of all is reached between 30 and 35.
-    assert is_wanted(done[0], amounts={90: 30})
-    assert SHARE * (640 + 30) > 30
-    assert not is_wanted(done[0], amounts={90: 35})
-    assert SHARE * (640 + 35) < 35
-    assert not is_wanted(*done[:2], amounts={90: 20, 91: 20})
+    # The others have trained 640: the share of all is reached between 18 and 22.
+    assert is_wanted(done[0], amounts={90: 18})
+    assert SHARE * (640 + 18) > 18
+    assert not is_wanted(done[0], amounts={90: 22})
+    assert SHARE * (640 + 22) < 22
+    assert not is_wanted(*done[:2], amounts={90: 12, 91: 12})
 
 
 @pytest.mark.parametrize("state", ["queued", "running"])

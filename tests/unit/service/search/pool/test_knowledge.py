@@ -42,13 +42,14 @@ def test_where_each_trial_is_now() -> None:
 def test_what_pends_near_by_makes_a_place_worth_less() -> None:
     of = crossing(20, Random(2))
     here = {"x": 0.4, "y": 0.6}
-    places = np.array([[0.4, 0.6], [0.4 + NEAR, 0.6], [0.9, 0.1]])
+    # What is near grows with the diagonal of the cube: of two parameters, by the root of two.
+    places = np.array([[0.4, 0.6], [0.4 + NEAR * np.sqrt(2), 0.6], [0.9, 0.1]])
     alone = known(of).gain(places)
     for state in ("queued", "running"):
         pending = known(and_also(of, trial(50, state, params=here)))
         assert len(pending.pending) == 1
         less = pending.gain(places) / alone
-        assert less == pytest.approx([0.0, 1 - np.exp(-0.5), 1.0], abs=1e-6)
+        assert less == pytest.approx([0.0, 1 - np.exp(-0.5), 1.0], abs=1e-5)
     ended = known(and_also(of, trial(50, "failed", params=here)))
     assert (ended.gain(places) == alone).all()
 
