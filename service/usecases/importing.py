@@ -18,7 +18,7 @@ class CannotImport(BasinError):
 
     code = "cannot_import"
 
-    def __init__(self, message: str = "this cannot be imported", what_to_do: str | None = None) -> None:
+    def __init__(self, message: str | None = None, what_to_do: str | None = None) -> None:
         super().__init__(message)
         self.what_to_do = what_to_do
 

@@ -104,7 +104,9 @@ def test_nothing_is_changed_in_place(thing: Any) -> None:
 
 
 def _all(kind: type[BasinError]) -> list[type[BasinError]]:
-    return [kind, *(deeper for child in kind.__subclasses__() for deeper in _all(child))]
+    # The domain's own: which others there are depends on what has been loaded.
+    children = [child for child in kind.__subclasses__() if child.__module__ == errors.__name__]
+    return [kind, *(deeper for child in children for deeper in _all(child))]
 
 
 @pytest.mark.parametrize("kind", _all(BasinError), ids=lambda kind: kind.__name__)
