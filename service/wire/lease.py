@@ -16,6 +16,7 @@ from service.wire.message import (
     printable,
     refuse,
 )
+from service.wire.objective import Limits, Objective, Trainer
 from service.wire.trial import Failure, NewPoint
 
 Token = Annotated[int, Field(ge=1)]
@@ -64,6 +65,13 @@ class Lease(Answer):
     resume_step: int | None = Field(default=None, description="The step of the checkpoint to go on from.")
     resume_checkpoint: str | None = None
     seed: int
+    resume_attempt: int | None = Field(default=None, description="The attempt that saved that checkpoint.")
+    resume_sha256: str | None = None
+    resume_size: int | None = None
+    trainer: Trainer | None = Field(default=None, description="What the study wants to be run, with its settings.")
+    objectives: tuple[Objective, ...] = ()
+    horizon: int | None = Field(default=None, description="The largest step that a trial of the study may come to.")
+    limits: Limits = Limits()
 
 
 class LeaseList(Answer):
@@ -77,6 +85,7 @@ class Directive(Answer):
 
     type: Literal["continue", "checkpoint", "pause", "stop", "drain"]
     reason: str | None = None
+    id: int | None = Field(default=None, description="Grows with each directive of an attempt; a worker confirms it.")
 
 
 class Report(Request):

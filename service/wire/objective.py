@@ -66,12 +66,41 @@ class Retry(Request):
     """How often a trial may be taken up again after it was lost or failed by no fault of its own."""
 
     max_attempts: int = Field(default=3, ge=1, le=100)
+    backoff: float = Field(
+        default=2.0,
+        ge=0,
+        le=3_600,
+        allow_inf_nan=False,
+        description="Seconds before a trial that was lost is handed out again; twice as long after each further loss.",
+    )
+    avoid_node: bool = Field(
+        default=True, description="Whether a trial that a node's fault ended goes to another node, if there is one."
+    )
     strikes: int = Field(
         default=3,
         ge=0,
         le=100,
         description="At so many different points the same crash pauses the study; 0 lets it go on.",
     )
+
+
+class Limits(Request):
+    """How long a worker lets a trial of the study be silent, and run. What is not named the worker decides."""
+
+    step_timeout: Seconds | None = Field(default=None, description="From one report to the next.")
+    first_step_timeout: Seconds | None = Field(default=None, description="Up to the first report: compiling counts.")
+    trial_time: Seconds | None = Field(default=None, description="A whole attempt.")
+
+
+class Requirements(Request):
+    """What a worker must have to be given a trial of the study."""
+
+    gpus: int = Field(default=0, ge=0, le=1, description="Whether a trial needs a GPU.")
+    gpu_models: tuple[str, ...] = Field(
+        default=(), max_length=20, description="The GPU's model must hold one of these texts, such as 'H100'."
+    )
+    gpu_memory_gib: float | None = Field(default=None, gt=0, le=10_000, allow_inf_nan=False)
+    labels: dict[str, str] = Field(default_factory=dict, max_length=20, description="Labels that the worker must have.")
 
 
 class Trainer(Request):
