@@ -3,7 +3,12 @@
 * BasinError
   x Refused                what was asked cannot be done as it was asked
     + Invalid              fields are wrong, each of them named
-    + NotFound             StudyNotFound, TrialNotFound, AttemptNotFound
+    + NotFound             StudyNotFound, TrialNotFound, AttemptNotFound, TokenNotFound
+    + TokenMissing         nobody has said who asks
+    + TokenInvalid         the token holds no longer, or never did
+    + RoleMissing          the token's role does not allow it
+    + NotYourAttempt       another worker's token holds the attempt
+    + TooManyFailures      too many wrong tokens came from one address
     + Conflict             what is there is in the way
       - NameTaken
       - WrongState
@@ -85,6 +90,48 @@ class AttemptNotFound(NotFound):
     """The trial has no attempt of this number."""
 
     code = "attempt_not_found"
+
+
+class TokenNotFound(NotFound):
+    """There is no token of this id."""
+
+    code = "token_not_found"
+    hint = "GET /v1/tokens lists the tokens there are."
+
+
+class TokenMissing(Refused):
+    """This server wants a token with every request."""
+
+    code = "token_missing"
+    hint = "Send 'Authorization: Bearer TOKEN'. Whoever runs the server makes one with: basin token create"
+
+
+class TokenInvalid(Refused):
+    """This token is not known here."""
+
+    code = "token_invalid"
+    hint = "Ask for a new one; whoever runs the server makes it with: basin token create"
+
+
+class RoleMissing(Refused):
+    """The token's role does not allow this."""
+
+    code = "role_missing"
+    hint = "Use a token of a role that may."
+
+
+class NotYourAttempt(Refused):
+    """This attempt was granted to another token."""
+
+    code = "not_your_attempt"
+    hint = "Stop this attempt: a worker's token may only write to attempts that were granted to itself."
+
+
+class TooManyFailures(Refused):
+    """Too many wrong tokens came from this address."""
+
+    code = "too_many_failures"
+    hint = "Wait, and stop whatever sends a wrong token."
 
 
 class Conflict(Refused):

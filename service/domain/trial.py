@@ -68,7 +68,8 @@ class AttemptKey:
 class Attempt:
     """One lease of a trial by one worker, and how far its curve has come.
 
-    `resumes` says that its client keeps checkpoints: it can go on with a trial that was paused.
+    `resumes` says that its client keeps checkpoints: it can go on with a trial that was paused. `holder` is the id of
+    the token that it was granted to, if any.
     """
 
     key: AttemptKey
@@ -87,6 +88,7 @@ class Attempt:
     gpu_seconds: float | None = None
     completion: str | None = None
     resumes: bool = False
+    holder: str | None = None
 
     @property
     def live(self) -> bool:

@@ -27,6 +27,12 @@ STATUS: Mapping[type[domain.BasinError], int] = {
     domain.StudyNotFound: 404,
     domain.TrialNotFound: 404,
     domain.AttemptNotFound: 404,
+    domain.TokenNotFound: 404,
+    domain.TokenMissing: 401,
+    domain.TokenInvalid: 401,
+    domain.RoleMissing: 403,
+    domain.NotYourAttempt: 403,
+    domain.TooManyFailures: 429,
     domain.Conflict: 409,
     domain.NameTaken: 409,
     domain.WrongState: 409,
@@ -47,6 +53,8 @@ STATUS: Mapping[type[domain.BasinError], int] = {
 
 RETRY_AFTER_SECONDS: Mapping[type[domain.Unavailable], int] = {domain.StoreFull: 30, domain.Overloaded: 1}
 _USUAL_RETRY_SECONDS = 2
+_AFTER_FAILURES_SECONDS = 10
+_CHALLENGE = 'Bearer realm="basin"'
 _TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
@@ -123,18 +131,29 @@ def title(status: int) -> str:
 
 def of_refusal(error: domain.BasinError) -> Response:
     """The answer to a refusal of the domain."""
-    headers = {}
-    if isinstance(error, domain.Unavailable):
-        headers["retry-after"] = str(RETRY_AFTER_SECONDS.get(type(error), _USUAL_RETRY_SECONDS))
     return problem(
         STATUS[type(error)],
         error.code,
         error.message,
         hint=error.hint,
         errors=error.errors,
-        headers=headers,
+        headers=_headers(error),
         extension=error.context,
     )
+
+
+def _headers(error: domain.BasinError) -> dict[str, str]:
+    match error:
+        case domain.Unavailable():
+            return {"retry-after": str(RETRY_AFTER_SECONDS.get(type(error), _USUAL_RETRY_SECONDS))}
+        case domain.TooManyFailures():
+            return {"retry-after": str(_AFTER_FAILURES_SECONDS)}
+        case domain.TokenMissing():
+            return {"www-authenticate": _CHALLENGE}
+        case domain.TokenInvalid():
+            return {"www-authenticate": f'{_CHALLENGE}, error="{domain.TokenInvalid.code}"'}
+        case _:
+            return {}
 
 
 def internal() -> Response:

@@ -33,6 +33,7 @@ class SqlAttempts:
             "resume_step": attempt.resume_step,
             "token": attempt.token,
             "resumes": attempt.resumes,
+            "holder": attempt.holder,
         }
         self._connection.execute(insert(_rows), {**written, **_changing(attempt)})
 
@@ -134,4 +135,5 @@ def _attempt(row: Row[Any]) -> Attempt:
         gpu_seconds=row.gpu_seconds,
         completion=row.completion,
         resumes=row.resumes,
+        holder=row.holder,
     )

@@ -109,6 +109,8 @@ attempts = Table(
     Column("completion", String(64)),
     # Whether its client keeps checkpoints, so that the trial can be paused and go on.
     Column("resumes", Boolean, nullable=False, server_default=false()),
+    # The id of the token that it was granted to.
+    Column("holder", String(12)),
     ForeignKeyConstraint(["study_id", "number"], [trials.c.study_id, trials.c.number]),
     # Who is overdue is looked up among the live ones only, so that a report, which moves expires_at, moves no index.
     Index(
@@ -205,5 +207,45 @@ requests = Table(
     Column("digest", String(64), nullable=False),
     Column("answer", Json),
     Column("at", UtcDateTime, nullable=False),
+    Index(None, "at"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", String(12), primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", String(100), nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("token_id", String(12), ForeignKey(tokens.c.id), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Index(None, "token_id"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", String(100), nullable=False),
+    # No foreign key: entries outlive tokens.
+    Column("token", String(12)),
+    Column("role", String(16)),
+    Column("request_id", String(64)),
+    Column("operation", String(64), nullable=False),
+    Column("object", Text, nullable=False),
+    Column("detail", Json, nullable=False),
     Index(None, "at"),
 )

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from service.store.access import SqlAudit, SqlSessions, SqlTokens
 from service.store.attempts import SqlAttempts
 from service.store.clock import Clock
 from service.store.curves import SqlCheckpoints, SqlPoints
@@ -30,6 +31,9 @@ class SqlTransaction:
         self.checkpoints = SqlCheckpoints(connection)
         self.events = SqlEvents(connection)
         self.requests = SqlRequests(connection, self._clock)
+        self.tokens = SqlTokens(connection, self._clock)
+        self.sessions = SqlSessions(connection)
+        self.audit = SqlAudit(connection)
 
     @property
     def now(self) -> datetime:

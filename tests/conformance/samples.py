@@ -182,6 +182,7 @@ def full_attempt(at: AttemptKey, **fields: Any) -> Attempt:
         "gpu_seconds": 0.1 + 0.2,
         "completion": "f" * 64,
         "resumes": True,
+        "holder": "3f9c1e0a77b2",
     }
     return attempt(at, **{**filled, **fields})
 

@@ -9,6 +9,7 @@ import pytest
 from service.domain.trial import Trial
 from service.usecases.ports import Store
 from tests.conformance.samples import Bench
+from tests.conformance.store_access import AuditConformance, SessionConformance, TokenConformance
 from tests.conformance.store_attempts import AttemptConformance, CheckpointConformance, PointConformance
 from tests.conformance.store_engine import EngineConformance
 from tests.conformance.store_queries import QueryConformance
@@ -28,6 +29,9 @@ class StoreConformance(
     EngineConformance,
     EventConformance,
     RequestConformance,
+    TokenConformance,
+    SessionConformance,
+    AuditConformance,
     WriteConformance,
     TogetherConformance,
 ):

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from service.domain.errors import StoreUnavailable
+from service.store.memory.access import MemoryAudit, MemorySessions, MemoryTokens
 from service.store.memory.records import (
     MemoryAttempts,
     MemoryCheckpoints,
@@ -48,6 +49,9 @@ class MemoryTransaction:
         self.checkpoints = MemoryCheckpoints(tables)
         self.events = MemoryEvents(tables)
         self.requests = MemoryRequests(tables, now)
+        self.tokens = MemoryTokens(tables, now)
+        self.sessions = MemorySessions(tables)
+        self.audit = MemoryAudit(tables)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
+from service.domain.audit import Entry
 from service.domain.decision import Decision
 from service.domain.event import Event
 from service.domain.study import Study
+from service.domain.token import Session, Token
 from service.domain.trial import Attempt, Checkpoint, Point, Trial
 
 Group = TypeVar("Group", bound=Hashable)
@@ -83,8 +85,12 @@ class Tables:
         self.suggesters: Table[None, int, tuple[str, datetime]] = Table(self.undo)
         self.events: Table[None, int, Event] = Table(self.undo)
         self.requests: Table[None, tuple[str, str], Answered] = Table(self.undo)
+        self.tokens: Table[None, str, Token] = Table(self.undo)
+        self.sessions: Table[None, str, Session] = Table(self.undo)
+        self.audit: Table[None, int, Entry] = Table(self.undo)
         self.last_study = 0
         self.last_event = 0
+        self.last_entry = 0
 
     def keep(self) -> None:
         """Make what was changed last."""
@@ -175,3 +181,24 @@ def own_checkpoint(checkpoint: Checkpoint) -> Checkpoint:
 def own_event(event: Event) -> Event:
     """An event that shares nothing that can be changed."""
     return replace(event, data=own(event.data), at=sure_utc(event.at))
+
+
+def own_token(token: Token) -> Token:
+    """A token as it is kept."""
+    return replace(
+        token,
+        created_at=sure_utc(token.created_at),
+        expires_at=utc(token.expires_at),
+        revoked_at=utc(token.revoked_at),
+        last_used_at=utc(token.last_used_at),
+    )
+
+
+def own_session(session: Session) -> Session:
+    """A session as it is kept."""
+    return replace(session, created_at=sure_utc(session.created_at), expires_at=sure_utc(session.expires_at))
+
+
+def own_entry(entry: Entry) -> Entry:
+    """An entry of the audit log that shares nothing that can be changed."""
+    return replace(entry, detail=own(entry.detail), at=sure_utc(entry.at))
