@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 PREFIX = "BASIN_"
 # Variables of the command line and of the test suite: known here, so that they are not refused, but no settings.
-NOT_SETTINGS = ("BASIN_SERVER", "BASIN_TOKEN", "BASIN_OUTPUT", "BASIN_CONFIG")
+NOT_SETTINGS = ("BASIN_SERVER", "BASIN_TOKEN", "BASIN_TOKEN_FILE", "BASIN_OUTPUT", "BASIN_CONFIG")
 TEST_PREFIX = "BASIN_TEST_"
 _SQLITE_FILE = re.compile(r"sqlite:///[^?]")
 SCHEMES = ("sqlite", "postgresql", "postgresql+psycopg")
@@ -84,7 +84,11 @@ class Settings(BaseModel):
         default=(), description="Further names by which clients may call the server (the `Host` header)."
     )
     trust_network: bool = Field(
-        default=False, description="Serve an address other than loopback though there are no accounts."
+        default=False, description="Serve an address other than loopback without tokens: all who reach it may do all."
+    )
+    require_tokens: Literal["auto", "always"] = Field(
+        default="auto",
+        description="`auto` needs tokens on any address but loopback; `always` needs them there, too.",
     )
     max_body_bytes: Count = Field(default=2_000_000, description="Largest request body that is read.")
     lease_ttl_seconds: Seconds = Field(default=60.0, description="Time after which a silent worker loses its trials.")
@@ -93,6 +97,7 @@ class Settings(BaseModel):
     mirror_trials: Whole = Field(default=200_000, ge=0, description="Trials kept in memory, over all studies.")
     event_keep_days: Count = Field(default=30, description="Days for which events are kept.")
     request_keep_hours: Count = Field(default=24, description="Hours for which a repeated request is recognised.")
+    audit_keep_days: Count = Field(default=365, description="Days for which the audit log is kept.")
     group_commit: bool = Field(
         default=True, description="Commit waiting changes together; `false` is for measurements only."
     )
@@ -116,6 +121,11 @@ class Settings(BaseModel):
             return ip_address(self.host.strip("[]")).is_loopback
         except ValueError:
             return False
+
+    @property
+    def needs_tokens(self) -> bool:
+        """Whether every request needs a token."""
+        return self.require_tokens == "always" or not (self.loopback_only or self.trust_network)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 """The tree of commands, in the order in which help shows them."""
 
 from service.cli import (
+    audit,
     configuration,
     doctor,
     enqueue,
     events,
     import_optuna,
+    login,
     serve,
     study_best,
     study_change,
@@ -16,6 +18,7 @@ from service.cli import (
     study_read,
     study_search,
     study_what_if,
+    tokens,
     trial_change,
     trial_explain,
     trial_read,
@@ -63,7 +66,9 @@ TRIAL: tuple[Declared, ...] = (
     enqueue.add,
     trial_change.cancel,
 )
+TOKEN: tuple[Declared, ...] = (tokens.create, tokens.list_tokens, tokens.revoke)
 SERVER: tuple[Declared, ...] = (serve.up, serve.serve, serve.migrate, configuration.config)
+ACCESS: tuple[Declared, ...] = (login.login, login.logout, audit.audit)
 IMPORT: tuple[Declared, ...] = (import_optuna.optuna,)
 EVENTS: Declared = events.events
 THIS_COMMAND: tuple[Declared, ...] = (doctor.doctor, configuration.version, configuration.completion)
@@ -78,8 +83,15 @@ _import = group("import", "Take over studies from other programs.")
 for one in IMPORT:
     one.add_to(_import)
 
+_token = group("token", "Say who may use a server.")
+for one in TOKEN:
+    one.add_to(_token)
+
 for one in SERVER:
     one.add_to(app, "A server")
+for one in ACCESS:
+    one.add_to(app, "Who may use it")
+app.add_typer(_token, rich_help_panel="Who may use it")
 EVENTS.add_to(app, "Studies")
 app.add_typer(_study, rich_help_panel="Studies")
 app.add_typer(_trial, rich_help_panel="Studies")

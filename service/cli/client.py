@@ -180,6 +180,28 @@ class Client:
         """Why a trial is what it is."""
         return self._send("GET", f"{_trial(study, number)}/explanation").body
 
+    # --- who may, and who did
+
+    def create_token(self, body: Json) -> Json:
+        """Make a token; the answer is the only one that holds its secret."""
+        return self._send("POST", "/v1/tokens", body=body).body
+
+    def tokens(self) -> list[Json]:
+        """All tokens, without their secrets."""
+        return list(self._send("GET", "/v1/tokens").body["tokens"])
+
+    def revoke_token(self, token_id: str) -> None:
+        """Let a token hold no longer."""
+        self._send("DELETE", f"/v1/tokens/{quote(token_id, safe='')}")
+
+    def session(self) -> Json:
+        """Who the server takes this command for."""
+        return self._send("GET", "/v1/session").body
+
+    def audit(self, query: Query, limit: int) -> tuple[list[Json], bool]:
+        """Who changed what, newest first, and whether there is more than `limit`."""
+        return self._pages("/v1/audit", "entries", query, limit)
+
     # --- the server
 
     def version(self) -> Answered:

@@ -25,6 +25,12 @@ _SERVER: dict[str, Any] = {
         str | None,
         typer.Option("--token", metavar="TOKEN", help="Who you are (or BASIN_TOKEN).", rich_help_panel=_PANEL),
     ],
+    "token_file": Annotated[
+        str | None,
+        typer.Option(
+            "--token-file", metavar="FILE", help="A file with the token (or BASIN_TOKEN_FILE).", rich_help_panel=_PANEL
+        ),
+    ],
 }
 _OUTPUT: dict[str, Any] = {
     "output": Annotated[

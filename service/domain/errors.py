@@ -8,7 +8,6 @@
     + TokenInvalid         the token holds no longer, or never did
     + RoleMissing          the token's role does not allow it
     + NotYourAttempt       another worker's token holds the attempt
-    + TooManyFailures      too many wrong tokens came from one address
     + Conflict             what is there is in the way
       - NameTaken
       - WrongState
@@ -21,6 +20,7 @@
     + RevisionMismatch     somebody else changed it in between
   x Unavailable            it may be asked again as it is, a little later
     + StoreUnavailable, StoreFull, Overloaded
+    + TooManyFailures      too many wrong tokens came from one address
   x SchemaMismatch         this program and the database do not fit
 """
 
@@ -127,13 +127,6 @@ class NotYourAttempt(Refused):
     hint = "Stop this attempt: a worker's token may only write to attempts that were granted to itself."
 
 
-class TooManyFailures(Refused):
-    """Too many wrong tokens came from this address."""
-
-    code = "too_many_failures"
-    hint = "Wait, and stop whatever sends a wrong token."
-
-
 class Conflict(Refused):
     """What is there is in the way."""
 
@@ -226,6 +219,13 @@ class Overloaded(Unavailable):
 
     code = "overloaded"
     hint = "Try again in a moment."
+
+
+class TooManyFailures(Unavailable):
+    """Too many wrong tokens came from this address."""
+
+    code = "too_many_failures"
+    hint = "Wait, and stop whatever sends a wrong token."
 
 
 class SchemaMismatch(BasinError):

@@ -1,14 +1,20 @@
 """From the domain to the wire: what clients are shown of studies, trials and what they leave."""
 
+from datetime import datetime
+
+from service.domain import audit as domain_audit
 from service.domain import event as domain_event
 from service.domain import space, trial
+from service.domain import token as domain_token
 from service.domain.decision import Decision
 from service.domain.study import Study
 from service.http.addresses import study_path
 from service.usecases.choosing import taken_from
 from service.usecases.reading import StudyView, TrialView
+from service.wire import audit as wire_audit
 from service.wire import event as wire_event
 from service.wire import study as wire_study
+from service.wire import token as wire_token
 from service.wire import trial as wire_trial
 from service.wire.space import ConstantParameter, DerivedParameter
 from service.wire.warm_start import CameFrom
@@ -127,6 +133,36 @@ def event(it: domain_event.Event) -> wire_event.Event:
     """One thing that happened."""
     return wire_event.Event(
         id=it.id, type=it.type, study=it.study, trial=it.trial, seq=it.seq, data=dict(it.data), at=it.at
+    )
+
+
+def token(it: domain_token.Token, now: datetime) -> wire_token.Token:
+    """A token as it stands at a moment."""
+    return wire_token.Token(
+        id=it.id,
+        name=it.name,
+        role=it.role,
+        state=it.state(now),
+        created_at=it.created_at,
+        created_by=it.created_by,
+        expires_at=it.expires_at,
+        revoked_at=it.revoked_at,
+        last_used_at=it.last_used_at,
+    )
+
+
+def entry(it: domain_audit.Entry) -> wire_audit.AuditEntry:
+    """One entry of the audit log."""
+    return wire_audit.AuditEntry(
+        id=it.id,
+        at=it.at,
+        actor=it.actor,
+        token_id=it.token,
+        role=it.role,
+        request_id=it.request_id,
+        operation=it.operation,
+        object=it.object,
+        detail=dict(it.detail),
     )
 
 

@@ -32,7 +32,6 @@ STATUS: Mapping[type[domain.BasinError], int] = {
     domain.TokenInvalid: 401,
     domain.RoleMissing: 403,
     domain.NotYourAttempt: 403,
-    domain.TooManyFailures: 429,
     domain.Conflict: 409,
     domain.NameTaken: 409,
     domain.WrongState: 409,
@@ -47,13 +46,17 @@ STATUS: Mapping[type[domain.BasinError], int] = {
     domain.StoreUnavailable: 503,
     domain.StoreFull: 503,
     domain.Overloaded: 503,
+    domain.TooManyFailures: 429,
     domain.SchemaMismatch: 500,
 }
 """Every class of the tree of refusals, and nothing by inheritance: a new refusal must be given its status here."""
 
-RETRY_AFTER_SECONDS: Mapping[type[domain.Unavailable], int] = {domain.StoreFull: 30, domain.Overloaded: 1}
+RETRY_AFTER_SECONDS: Mapping[type[domain.Unavailable], int] = {
+    domain.StoreFull: 30,
+    domain.Overloaded: 1,
+    domain.TooManyFailures: 10,
+}
 _USUAL_RETRY_SECONDS = 2
-_AFTER_FAILURES_SECONDS = 10
 _CHALLENGE = 'Bearer realm="basin"'
 _TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 
@@ -146,8 +149,6 @@ def _headers(error: domain.BasinError) -> dict[str, str]:
     match error:
         case domain.Unavailable():
             return {"retry-after": str(RETRY_AFTER_SECONDS.get(type(error), _USUAL_RETRY_SECONDS))}
-        case domain.TooManyFailures():
-            return {"retry-after": str(_AFTER_FAILURES_SECONDS)}
         case domain.TokenMissing():
             return {"www-authenticate": _CHALLENGE}
         case domain.TokenInvalid():

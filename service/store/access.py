@@ -27,7 +27,7 @@ class SqlTokens:
 
     def add(self, token: Token) -> None:
         """Add a token."""
-        self._connection.execute(insert(_tokens), {name: getattr(token, name) for name in _tokens.c.keys()})
+        self._connection.execute(insert(_tokens), {column.name: getattr(token, column.name) for column in _tokens.c})
 
     def get(self, token_id: str) -> Token:
         """Read a token; TokenNotFound."""
@@ -75,7 +75,9 @@ class SqlSessions:
 
     def add(self, session: Session) -> None:
         """Add a session of a token that is there."""
-        self._connection.execute(insert(_sessions), {name: getattr(session, name) for name in _sessions.c.keys()})
+        self._connection.execute(
+            insert(_sessions), {column.name: getattr(session, column.name) for column in _sessions.c}
+        )
 
     def list(self) -> Sequence[Session]:
         """Read all sessions."""
@@ -103,7 +105,7 @@ class SqlAudit:
 
     def append(self, entry: Entry) -> None:
         """Add an entry; the id given is ignored."""
-        written = {name: getattr(entry, name) for name in _audit.c.keys() if name != "id"}
+        written = {column.name: getattr(entry, column.name) for column in _audit.c if column is not _audit.c.id}
         self._connection.execute(insert(_audit), written)
 
     def list(self, query: AuditQuery) -> Page[Entry]:

@@ -3,15 +3,24 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from service.domain.actor import LOCAL, Actor
 from service.domain.errors import Invalid
 from service.domain.trial import Attempt, AttemptKey, Checkpoint
 from service.usecases.ports import Transaction
-from service.usecases.reporting import live
+from service.usecases.reporting import live, own
 from service.wire.lease import NewCheckpoint
 
 
 def commit(
-    tx: Transaction, study: str, number: int, attempt: int, step: int, body: NewCheckpoint, *, ttl_seconds: float
+    tx: Transaction,
+    study: str,
+    number: int,
+    attempt: int,
+    step: int,
+    body: NewCheckpoint,
+    *,
+    ttl_seconds: float,
+    actor: Actor = LOCAL,
 ) -> Checkpoint:
     """Commit a checkpoint and renew the lease; the same one again changes nothing, another one takes its place."""
     key = AttemptKey(tx.studies.get(study).id, number, attempt)
@@ -21,8 +30,9 @@ def commit(
     )
     same = there is not None and (there.uri, there.sha256, there.size) == (body.uri, body.sha256, body.size)
     if there is not None and same and found is not None and found.token == body.token:
+        own(found, actor)
         return there
-    current = live(found, key, body.token)
+    current = live(found, key, body.token, actor)
     _lies_on_the_curve(current, step)
     saved = Checkpoint(key=key, step=step, uri=body.uri, sha256=body.sha256, size=body.size, committed_at=tx.now)
     tx.checkpoints.add(saved)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Literal, TypeVar, get_args
 
+from service.domain.actor import LOCAL, Actor
 from service.domain.decision import Decision
 from service.domain.errors import Invalid
 from service.domain.rungs import may_decide
@@ -82,7 +83,7 @@ class Judge:
         if len(self._seen) > _ATTEMPTS_KNOWN:
             self._seen.popitem(last=False)
 
-    async def complete(self, study: str, number: int, attempt: int, body: Complete) -> Completed:
+    async def complete(self, study: str, number: int, attempt: int, body: Complete, actor: Actor = LOCAL) -> Completed:
         """End an attempt; where that ends the trial, keep what the engine wants to remember of it."""
         note: Callable[[Transaction], None] | None = None
         foreseen = await self._store.read(partial(self._foresee, study, number, attempt, body))
@@ -92,7 +93,7 @@ class Judge:
                 partial(self._engine.ended, case.history, case.trial, case.curve, state, values)
             )
             note = partial(_note, study=study, number=number, ended=ended)
-        return await self._store.write(partial(_complete, study, number, attempt, body, note))
+        return await self._store.write(partial(_complete, study, number, attempt, body, actor, note))
 
     def _foresee(
         self, study: str, number: int, attempt: int, body: Complete, tx: Transaction
@@ -151,11 +152,17 @@ def _possible(act: Told, study: Study, attempt: Attempt) -> Told:
 
 
 def _complete(
-    study: str, number: int, attempt: int, body: Complete, note: Callable[[Transaction], None] | None, tx: Transaction
+    study: str,
+    number: int,
+    attempt: int,
+    body: Complete,
+    actor: Actor,
+    note: Callable[[Transaction], None] | None,
+    tx: Transaction,
 ) -> Completed:
     if note is not None:
         note(tx)
-    return completing.complete(tx, study, number, attempt, body)
+    return completing.complete(tx, study, number, attempt, body, actor)
 
 
 def _note(tx: Transaction, study: str, number: int, ended: Ended) -> None:

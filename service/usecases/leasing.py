@@ -6,6 +6,7 @@ from datetime import timedelta
 from pydantic import TypeAdapter
 
 from service.domain import budget, space
+from service.domain.actor import LOCAL, Actor
 from service.domain.errors import WrongState
 from service.domain.study import Study
 from service.domain.trial import Attempt, AttemptKey, Trial
@@ -21,10 +22,12 @@ _LEASES = TypeAdapter(tuple[Lease, ...])
 _OVERDUE_AT_ONCE = 100
 
 
-def ask(tx: Transaction, study: str, body: Ask, *, ttl_seconds: float) -> tuple[Lease, ...]:
+def ask(tx: Transaction, study: str, body: Ask, *, ttl_seconds: float, actor: Actor = LOCAL) -> tuple[Lease, ...]:
     """Grant leases for queued trials, the lowest numbers first; none when nothing is queued."""
     target = tx.studies.get(study)
-    return once(tx, f"ask:{target.id}", body.request_id, body, _LEASES, lambda: _grant(tx, target, body, ttl_seconds))
+    # What one worker was given, another that guesses its request_id is not shown.
+    scope = f"ask:{target.id}:{actor.token}" if actor.token else f"ask:{target.id}"
+    return once(tx, scope, body.request_id, body, _LEASES, lambda: _grant(tx, target, body, ttl_seconds, actor.token))
 
 
 def expire(tx: Transaction, study: Study) -> None:
@@ -42,7 +45,7 @@ def expire(tx: Transaction, study: Study) -> None:
             ending.apply(tx, study, trial, ending.stopped(tx, study, trial, *ruled) if ruled else lost)
 
 
-def _grant(tx: Transaction, study: Study, body: Ask, ttl_seconds: float) -> tuple[Lease, ...]:
+def _grant(tx: Transaction, study: Study, body: Ask, ttl_seconds: float, holder: str | None) -> tuple[Lease, ...]:
     if study.state != "active":
         raise WrongState(f"study '{study.name}' is {study.state}: it hands out no trials")
     expire(tx, study)
@@ -55,10 +58,10 @@ def _grant(tx: Transaction, study: Study, body: Ask, ttl_seconds: float) -> tupl
     # Another trial's end, or a user, may have moved the study since it was looked at.
     if not queued or tx.studies.lock(study.name).state != "active":
         return ()
-    return tuple(_lease(tx, study, trial, body, ttl_seconds) for trial in queued)
+    return tuple(_lease(tx, study, trial, body, ttl_seconds, holder) for trial in queued)
 
 
-def _lease(tx: Transaction, study: Study, trial: Trial, body: Ask, ttl_seconds: float) -> Lease:
+def _lease(tx: Transaction, study: Study, trial: Trial, body: Ask, ttl_seconds: float, holder: str | None) -> Lease:
     granted = replace(trial.moved("running", tx.now), token=trial.token + 1, attempts=trial.attempts + 1)
     save_trial(tx, study, granted)
     newest = next(iter(tx.checkpoints.list(study.id, trial.number)), None)
@@ -74,6 +77,7 @@ def _lease(tx: Transaction, study: Study, trial: Trial, body: Ask, ttl_seconds: 
             expires_at=tx.now + timedelta(seconds=ttl_seconds),
             resume_step=newest.step if newest else None,
             resumes=body.resumes,
+            holder=holder,
         )
     )
     seed = study.definition.seed or 0

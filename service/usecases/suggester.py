@@ -167,7 +167,7 @@ def _all_ended(tx: Transaction, name: str) -> None:
     counts = tx.trials.counts([study.id]).get(study.id, {})
     if study.state == "active" and not budget.may_add(study) and not counts.get("queued") and not counts.get("running"):
         why = f"no more trials may be added, and none of the {counts.get('paused', 0)} that are paused is to go on"
-        settling.move(tx, study, "completed", reason=why)
+        settling.move_by_itself(tx, study, "completed", reason=why)
 
 
 def _exhausted(tx: Transaction, name: str) -> None:
@@ -178,4 +178,4 @@ def _exhausted(tx: Transaction, name: str) -> None:
         return  # what pauses may have to go on
     if study.state == "active" and not counts.get("queued"):
         why = "every point of the space has been tried"
-        settling.move(tx, study, "stopping" if counts.get("running") else "completed", reason=why)
+        settling.move_by_itself(tx, study, "stopping" if counts.get("running") else "completed", reason=why)

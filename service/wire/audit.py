@@ -1,6 +1,7 @@
 """The audit log: who changed what."""
 
 from datetime import datetime
+from typing import Any
 
 from pydantic import Field
 
@@ -21,7 +22,7 @@ class AuditEntry(Answer):
     request_id: str | None = None
     operation: str = Field(description="The operation's id in the OpenAPI document.", examples=["stop_study"])
     object: str = Field(examples=["studies/digits-mlp"])
-    detail: dict[str, object] = Field(default_factory=dict)
+    detail: dict[str, Any] = Field(default_factory=dict)
 
 
 class AuditList(Answer):

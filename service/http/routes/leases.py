@@ -10,6 +10,7 @@ from starlette.responses import Response
 from service.domain.errors import (
     AlreadyCompleted,
     AttemptNotFound,
+    NotYourAttempt,
     RequestReused,
     SeqGap,
     StaleLease,
@@ -21,6 +22,7 @@ from service.http import convert, examples
 from service.http.addresses import AttemptNumber, Step, StudyName, TrialNumber
 from service.http.answers import answer
 from service.http.documented import documented
+from service.http.permissions import sender
 from service.http.route import WorkerRoute
 from service.http.services import served
 from service.usecases import asking, checkpointing, completing
@@ -39,7 +41,7 @@ _ATTEMPT = "/trials/{number:count}/attempts/{attempt:count}"
         "Report points of a learning curve",
         answer=Reported,
         example=examples.REPORTED,
-        errors=[StudyNotFound, AttemptNotFound, StaleLease, SeqGap],
+        errors=[StudyNotFound, AttemptNotFound, StaleLease, SeqGap, NotYourAttempt],
     ),
 )
 async def report(
@@ -54,7 +56,7 @@ async def report(
     It renews the lease, and answers what to do next. `seq_gap` carries `acked_seq`: go on behind it.
     """
     services = served(request)
-    item = ReportItem(study, number, attempt, body, services.lease_ttl_seconds)
+    item = ReportItem(study, number, attempt, body, services.lease_ttl_seconds, sender(request))
     if services.judge is not None:
         return answer(await services.judge.report(item))
     return answer((await services.store.write_together(report_together, item)).answer)
@@ -67,7 +69,7 @@ async def report(
         "Commit a checkpoint that is kept elsewhere",
         answer=Checkpoint,
         example=examples.CHECKPOINTS.checkpoints[0],
-        errors=[StudyNotFound, AttemptNotFound, StaleLease],
+        errors=[StudyNotFound, AttemptNotFound, StaleLease, NotYourAttempt],
     ),
 )
 async def commit_checkpoint(
@@ -91,6 +93,7 @@ async def commit_checkpoint(
         step=step,
         body=body,
         ttl_seconds=services.lease_ttl_seconds,
+        actor=sender(request),
     )
     return answer(convert.checkpoint(await services.store.write(commit)))
 
@@ -102,7 +105,7 @@ async def commit_checkpoint(
         "Complete an attempt",
         answer=Completed,
         example=examples.COMPLETED,
-        errors=[StudyNotFound, TrialNotFound, AttemptNotFound, StaleLease, AlreadyCompleted],
+        errors=[StudyNotFound, TrialNotFound, AttemptNotFound, StaleLease, AlreadyCompleted, NotYourAttempt],
     ),
 )
 async def complete(
@@ -113,10 +116,10 @@ async def complete(
     body: Annotated[Complete, Body(openapi_examples=examples.COMPLETE)],
 ) -> Response:
     """Written once: the same body again gets the same answer, another one is refused."""
-    services = served(request)
+    services, actor = served(request), sender(request)
     if services.judge is not None:
-        return answer(await services.judge.complete(study, number, attempt, body))
-    return answer(await services.store.write(lambda tx: completing.complete(tx, study, number, attempt, body)))
+        return answer(await services.judge.complete(study, number, attempt, body, actor))
+    return answer(await services.store.write(lambda tx: completing.complete(tx, study, number, attempt, body, actor)))
 
 
 @router.post(
@@ -138,5 +141,5 @@ async def ask(
     """
     services = served(request)
     ttl = services.lease_ttl_seconds
-    leases = await asking.ask(services.store, services.suggester, study, body, ttl_seconds=ttl)
+    leases = await asking.ask(services.store, services.suggester, study, body, ttl_seconds=ttl, actor=sender(request))
     return answer(LeaseList(leases=leases))
