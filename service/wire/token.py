@@ -5,11 +5,21 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from service.wire.message import Answer, Request, Seconds, printable
+from service.wire.message import Answer, Request, Seconds, printable, refuse
 
 Role = Literal["viewer", "editor", "admin", "worker"]
 TokenState = Literal["live", "expired", "revoked"]
-TokenName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(printable)]
+RESERVED = ("local", "network", "system")
+"""What the audit log calls those who act without a token."""
+
+
+def _own_name(value: str) -> str:
+    if value.strip().lower() in RESERVED:
+        raise refuse("reserved", "must not be {names}: the audit log calls others so", names=" or ".join(RESERVED))
+    return value
+
+
+TokenName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(printable), AfterValidator(_own_name)]
 
 
 class NewToken(Request):

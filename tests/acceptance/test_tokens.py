@@ -66,6 +66,8 @@ def test_from_the_first_start_to_a_revoked_token(tmp_path: Path, database_url: s
         worker = json.loads(made.stdout)
         assert call(server, "POST", "/v1/studies", worker["token"], STUDY)[1]["code"] == "role_missing"
         assert call(server, "POST", "/v1/studies", admin, STUDY)[0] == 201
+        beside = basin(tmp_path, "token", "create", "--local", "--role", "viewer", "--name", "v", **environ)
+        assert call(server, "GET", "/v1/studies/s", beside.stdout.strip())[0] == 200, "made beside a running server"
         asked = call(server, "POST", "/v1/studies/s:ask", worker["token"], {"worker": "w"})
         assert (asked[0], len(asked[1]["leases"])) == (200, 1)
         assert basin(tmp_path, "token", "revoke", worker["id"], **remote).returncode == 0
@@ -75,6 +77,7 @@ def test_from_the_first_start_to_a_revoked_token(tmp_path: Path, database_url: s
             ("local", "create_token"),
             ("first", "create_token"),
             ("first", "create_study"),
+            ("local", "create_token"),
             ("first", "revoke_token"),
         ]
         server.stop()

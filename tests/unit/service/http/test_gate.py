@@ -112,6 +112,8 @@ class TestTokens:
             ({"role": "root"}, "role"),
             ({"name": ""}, "name"),
             ({"name": "a\nb"}, "name"),
+            ({"name": "system"}, "name"),
+            ({"name": "Local"}, "name"),
             ({"name": "x" * 101}, "name"),
             ({"expires_in": "soon"}, "expires_in"),
             ({"expires_in": 0}, "expires_in"),
@@ -326,7 +328,9 @@ class TestAudit:
     """What stands in the log, and how it is read."""
 
     def test_what_was_changed_is_said(self, guarded: Api) -> None:
-        call = lambda *given: guarded.ok(*given, headers=ADMIN)  # noqa: E731
+        def call(method: str, path: str, body: object = None) -> Any:
+            return guarded.ok(method, path, body, headers=ADMIN)
+
         call("POST", "/v1/studies", STUDY)
         call("PATCH", "/v1/studies/s", {"note": "secret plan", "budget": {"max_trials": 1}})
         call("POST", "/v1/studies/s/trials", {"params": {"lr": 0.1, "optimizer": "adamw"}})
