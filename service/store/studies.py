@@ -64,8 +64,9 @@ class SqlStudies:
     def save(self, study: Study) -> Study:
         """Write a study but for its numbers of trials; answers it with its new seq and updated_at."""
         changed = self._connection.execute(
-            update(_rows).where(_rows.c.id == study.id, _SEEN).values(seq=_rows.c.seq + 1).returning(*_rows.c),
+            _SAVE,
             {
+                "study": study.id,
                 "state": study.state,
                 "archived": study.archived,
                 "definition": study.definition.model_dump_json(),
@@ -112,7 +113,7 @@ class SqlStudies:
 
     def first_metric(self, study_id: int) -> str:
         """The metric by whose value the trials of a study are ordered."""
-        definition = self._connection.execute(select(_rows.c.definition).where(_rows.c.id == study_id)).scalar_one()
+        definition = self._connection.execute(_DEFINITION, {"study": study_id}).scalar_one()
         return _definition(definition).objectives[0].metric
 
     def delete(self, study: Study) -> None:
@@ -145,14 +146,18 @@ class SqlStudies:
         return self._connection.execute(gone).rowcount
 
     def _one(self, name: str, *, lock: bool) -> Study:
-        wanted = select(_rows).where(_SEEN, _rows.c.name == name)
-        row = self._connection.execute(wanted.with_for_update() if lock else wanted).one_or_none()
+        row = self._connection.execute(_NAMED_LOCKED if lock else _NAMED, {"named": name}).one_or_none()
         if row is None:
             raise StudyNotFound(f"there is no study named '{name}'")
         return _study(row)
 
 
+# Statements are put together once: doing it each time costs as much as carrying them out.
+_NAMED = select(_rows).where(_SEEN, _rows.c.name == bindparam("named"))
+_NAMED_LOCKED = _NAMED.with_for_update()
+_DEFINITION = select(_rows.c.definition).where(_rows.c.id == bindparam("study"))
 _this = and_(_rows.c.id == bindparam("study"), _SEEN)
+_SAVE = update(_rows).where(_this).values(seq=_rows.c.seq + 1).returning(*_rows.c)
 _BUMP = update(_rows).where(_this).values(seq=_rows.c.seq + 1).returning(_rows.c.seq)
 _NEXT = (
     update(_rows)

@@ -40,14 +40,7 @@ class SqlTrials:
 
     def claim(self, study_id: int, count: int) -> Sequence[Trial]:
         """Lock up to `count` queued trials, lowest numbers first, passing over those that others are claiming."""
-        queued = (
-            select(_rows)
-            .where(_rows.c.study_id == study_id, _rows.c.state == "queued")
-            .order_by(_rows.c.number)
-            .limit(count)
-            .with_for_update(skip_locked=True)
-        )
-        return [_trial(row) for row in self._connection.execute(queued)]
+        return [_trial(row) for row in self._connection.execute(_CLAIM, {"s": study_id, "n": count})]
 
     def save(self, trial: Trial) -> Trial:
         """Write everything of a trial but its number; answers it with its new seq."""
@@ -76,21 +69,14 @@ class SqlTrials:
 
     def counts(self, study_ids: Sequence[int], *, elsewhere: bool = True) -> Mapping[int, Mapping[TrialState, int]]:
         """Count the trials of studies by state, those that completed elsewhere as asked for."""
-        counted = (
-            select(_rows.c.study_id, _rows.c.state, func.count())
-            .where(_rows.c.study_id.in_(study_ids))
-            .group_by(_rows.c.study_id, _rows.c.state)
-        )
-        if not elsewhere:
-            counted = counted.where(or_(_rows.c.origin != "added", _rows.c.state != "completed"))
         found: dict[int, dict[TrialState, int]] = {}
-        for study_id, state, count in self._connection.execute(counted):
+        counted = self._connection.execute(_COUNTS if elsewhere else _COUNTS_HERE, {"studies": study_ids})
+        for study_id, state, count in counted:
             found.setdefault(study_id, {})[state] = count
         return found
 
     def _one(self, study_id: int, number: int, *, lock: bool) -> Trial:
-        statement = _ONE.with_for_update() if lock else _ONE
-        row = self._connection.execute(statement, {"s": study_id, "n": number}).one_or_none()
+        row = self._connection.execute(_ONE_LOCKED if lock else _ONE, {"s": study_id, "n": number}).one_or_none()
         if row is None:
             raise TrialNotFound(f"the study has no trial {number}")
         return _trial(row)
@@ -123,6 +109,20 @@ class SqlTrials:
 
 
 _ONE = select(_rows).where(_rows.c.study_id == bindparam("s"), _rows.c.number == bindparam("n"))
+_ONE_LOCKED = _ONE.with_for_update()
+_CLAIM = (
+    select(_rows)
+    .where(_rows.c.study_id == bindparam("s"), _rows.c.state == "queued")
+    .order_by(_rows.c.number)
+    .limit(bindparam("n"))
+    .with_for_update(skip_locked=True)
+)
+_COUNTS = (
+    select(_rows.c.study_id, _rows.c.state, func.count())
+    .where(_rows.c.study_id.in_(bindparam("studies", expanding=True)))
+    .group_by(_rows.c.study_id, _rows.c.state)
+)
+_COUNTS_HERE = _COUNTS.where(or_(_rows.c.origin != "added", _rows.c.state != "completed"))
 _CHANGED = (
     select(_rows)
     .where(_rows.c.study_id == bindparam("s"), _rows.c.seq > bindparam("q"))
