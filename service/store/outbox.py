@@ -34,14 +34,14 @@ class SqlEvents:
         """Add an event. Its id is given at the commit, so that ids become visible in their order."""
         self.waiting.append(event)
 
-    def flush(self) -> int | None:
-        """Give the waiting events their ids and write them; answers the last id.
+    def flush(self) -> Sequence[Event]:
+        """Give the waiting events their ids and write them; answers them as they were written.
 
         The ids come from one row that stays locked until the commit: no reader can see an id before all smaller ones.
         Taken last, the lock is held for the length of the commit only.
         """
         if not self.waiting:
-            return None
+            return ()
         count = len(self.waiting)
         last: int = self._connection.execute(_TAKE, {"count": count}).scalar_one()
         numbered = [replace(event, id=last - count + place) for place, event in enumerate(self.waiting, start=1)]
@@ -49,7 +49,7 @@ class SqlEvents:
         self.waiting.clear()
         if self._connection.dialect.name == "postgresql":
             self._connection.exec_driver_sql(NOTIFY, (str(last),))
-        return last
+        return numbered
 
     def list(self, after_id: int, study: str | None, count: int) -> Sequence[Event]:
         """Read up to `count` events behind an id, of one study or of all."""

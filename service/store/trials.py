@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, func, insert, or_, select, update
@@ -28,7 +30,7 @@ class SqlTrials:
         """Add a trial under the study's next number (the one given is ignored); answers it with number and seq."""
         number, seq = self._studies.next_number(trial.study_id, from_elsewhere=trial.origin == "added")
         self._connection.execute(insert(_rows), {**self._values(trial), "number": number, "seq": seq})
-        return self.get(trial.study_id, number)
+        return _own(replace(trial, number=number, seq=seq))
 
     def get(self, study_id: int, number: int) -> Trial:
         """Read a trial; TrialNotFound."""
@@ -45,10 +47,10 @@ class SqlTrials:
     def save(self, trial: Trial) -> Trial:
         """Write everything of a trial but its number; answers it with its new seq."""
         seq = self._studies.bump(trial.study_id)
-        saved = self._connection.execute(_SAVE, {**self._values(trial), "seq": seq, **_address(trial)}).one_or_none()
-        if saved is None:
+        written = {**self._values(trial), "seq": seq, "at_study": trial.study_id, "at_number": trial.number}
+        if not self._connection.execute(_SAVE, written).rowcount:
             raise TrialNotFound(f"the study has no trial {trial.number}")
-        return _trial(saved)
+        return _own(replace(trial, seq=seq))
 
     def list(self, study_id: int, query: TrialQuery) -> Page[Trial]:
         """Read a page of trials."""
@@ -129,15 +131,19 @@ _CHANGED = (
     .order_by(_rows.c.seq)
     .limit(bindparam("n"))
 )
-_SAVE = (
-    update(_rows)
-    .where(_rows.c.study_id == bindparam("at_study"), _rows.c.number == bindparam("at_number"))
-    .returning(*_rows.c)
-)
+_SAVE = update(_rows).where(_rows.c.study_id == bindparam("at_study"), _rows.c.number == bindparam("at_number"))
 
 
-def _address(trial: Trial) -> dict[str, int]:
-    return {"at_study": trial.study_id, "at_number": trial.number}
+def _own(trial: Trial) -> Trial:
+    """A copy that shares nothing with what was given: as if it had been read, without asking the database."""
+    return replace(
+        trial,
+        params=dict(trial.params),
+        values=None if trial.values is None else dict(trial.values),
+        attrs=deepcopy(dict(trial.attrs)),
+        system=deepcopy(dict(trial.system)),
+        suggestion=None if trial.suggestion is None else deepcopy(dict(trial.suggestion)),
+    )
 
 
 def _trial(row: Row[Any]) -> Trial:

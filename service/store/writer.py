@@ -21,6 +21,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from service.domain.errors import BasinError, Overloaded, StoreUnavailable
+from service.domain.event import Event
+from service.store.clock import Told
 from service.store.faults import connection_lost, translated, worth_another_try
 from service.store.transaction import SqlTransaction
 from service.usecases.ports import Together, Transaction
@@ -47,8 +49,9 @@ class Waiting:
 class Writer:
     """The thread, its queue and its connection."""
 
-    def __init__(self, engine: Engine, *, batch: int, committed: Callable[[int], None]) -> None:
+    def __init__(self, engine: Engine, told: Told, *, batch: int, committed: Callable[[Sequence[Event]], None]) -> None:
         self._engine = engine
+        self._told = told
         self._batch = batch
         self._committed = committed
         self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
@@ -103,7 +106,7 @@ class Writer:
 
     def _serve(self, batch: Sequence[Waiting]) -> None:
         try:
-            last_event = self._commit(batch)
+            events = self._commit(batch)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is the answer of everyone in this batch
             refusal = translated(error) or error
             _log.log(
@@ -112,12 +115,12 @@ class Writer:
             self._drop_connection()
             for waiting in batch:
                 waiting.result = refusal
-            last_event = None
+            events = ()
         _answer(batch)
-        if last_event is not None:
-            self._committed(last_event)
+        if events:
+            self._committed(events)
 
-    def _commit(self, batch: Sequence[Waiting]) -> int | None:
+    def _commit(self, batch: Sequence[Waiting]) -> Sequence[Event]:
         """Carry out a batch in one transaction, again from the start if it lost a race or an idle connection."""
         apart = False
         tries = 0
@@ -127,15 +130,15 @@ class Writer:
                 connection = self._connection or self._engine.connect()
                 self._connection = connection
                 with connection.begin():
-                    transaction = SqlTransaction(connection)
+                    transaction = SqlTransaction(connection, self._told)
                     _carry_out(transaction, batch, apart=apart)
-                    last_event = transaction.events.flush()
+                    events = transaction.events.flush()
                     committing = True
-                return last_event
+                return events
             except _Undone as undone:
                 if len(batch) == 1:
                     batch[0].result = undone.refusal
-                    return None
+                    return ()
                 apart = True
             except DBAPIError as error:
                 tries += 1

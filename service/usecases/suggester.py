@@ -33,6 +33,7 @@ _FRESH = 2
 _REST_SECONDS = 60.0
 _RUSH_SECONDS = 20.0
 _LOOK_SECONDS = 2.0
+_SETTLE_SECONDS = 0.01
 
 
 class Suggester:
@@ -91,6 +92,15 @@ class Suggester:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(_LOOK_SECONDS):
                             await happened.wait()
+                            await self._settle(study)
+
+    async def _settle(self, study: str) -> None:
+        """Let whoever has just told of a result ask for his next trial first, if nobody waits for one already.
+
+        He takes what is ready. To make that anew while he asks would be in his way, and in vain.
+        """
+        if not self.board.asking(study):
+            await asyncio.sleep(_SETTLE_SECONDS)
 
     async def _step(self, study: str) -> bool:
         """Make one suggestion, if one is needed; whether there may be more to do."""
@@ -105,10 +115,7 @@ class Suggester:
         if not await self._holds(study, seen):
             return False
         fill = len(seen.waiting) < (min(_LEAST, most) if stale[:1] == [0] else most)
-        busy = await (self._fill(seen) if fill else self._renew(seen, seen.waiting[stale[0]].number))
-        if not busy:
-            self._held.pop(study, None)
-        return busy
+        return await (self._fill(seen) if fill else self._renew(seen, seen.waiting[stale[0]].number))
 
     def _depth(self, study: str) -> int:
         """How many are to wait: a few, and as many more as have had to be waited for at once a moment ago."""

@@ -43,6 +43,7 @@ class RemoteEngine:
         self._child: Child | None = None
         self._known: OrderedDict[Key, Known] = OrderedDict()
         self._loaded: set[str] = set()
+        self._heard = False
         self._closed = False
         self._lock = threading.Lock()
 
@@ -105,6 +106,17 @@ class RemoteEngine:
             self._drop()
 
     @property
+    def ready(self) -> bool:
+        """Whether a call would be answered without waiting for the process to start, or for another's call."""
+        child = self._child
+        if child is None or self._lock.locked():
+            return False
+        try:
+            return self._heard or child.spoken()
+        except OSError:
+            return False
+
+    @property
     def pid(self) -> int | None:
         """The process, if it has been started."""
         child = self._child
@@ -123,6 +135,9 @@ class RemoteEngine:
         for piece in pieces(self._remembered(child, key).changes(history)):
             child.send(Update(key, piece))
         child.send(Call(key, history.study, history.system, method, given))
+        if not self._heard:
+            child.receive(self._patience_seconds)
+            self._heard = True
         answer: Answer = child.receive(self._patience_seconds)
         return answer
 
@@ -151,6 +166,7 @@ class RemoteEngine:
     def _drop(self) -> None:
         self._known.clear()
         self._loaded.clear()
+        self._heard = False
         child, self._child = self._child, None
         if child is not None:
             child.close()

@@ -9,13 +9,14 @@ from typing import Any
 
 from service.search.engine import OptunaEngine
 from service.search.remote.changes import Copy
-from service.search.remote.messages import Answer, Begin, Call, Forget, Key, Load, Update
+from service.search.remote.messages import Answer, Begin, Call, Forget, Key, Load, Ready, Update
 from service.usecases.engine import Exhausted
 
 
-def serve(receive: Callable[[], Any], send: Callable[[Answer], None]) -> None:
+def serve(receive: Callable[[], Any], send: Callable[[Answer | Ready], None]) -> None:
     """Take one message after the other, until `receive` raises."""
     engine = OptunaEngine()
+    send(Ready())
     copies: dict[Key, Copy] = {}
     while True:
         message: Begin | Load | Update | Forget | Call = receive()

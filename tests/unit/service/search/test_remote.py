@@ -15,7 +15,7 @@ from service.search.remote.child import Child
 from service.search.remote.divided import MANY_FOR_TPE, MANY_TRIALS, DividedEngine, weight, weight_to_promote
 from service.search.remote.engine import RemoteEngine
 from service.search.remote.loop import serve
-from service.search.remote.messages import Answer, Call, Forget, Load, Update
+from service.search.remote.messages import Answer, Call, Forget, Load, Ready, Update
 from service.usecases.engine import Exhausted, History
 from tests.unit.service.search.samples import PARAMS, SMALL, curve, history, latest, study, trial
 
@@ -44,17 +44,24 @@ class Inside:
     def __call__(self) -> Child:
         self.started += 1
         self._inbox: list[Any] = []
+        self._greeted = False
         return cast(Child, self)
+
+    def spoken(self) -> bool:
+        return not self._greeted
 
     def send(self, message: object) -> None:
         self.sent.append(message)
         self._inbox.append(ForkingPickler.loads(ForkingPickler.dumps(message)))
 
-    def receive(self, seconds: float) -> Answer:
+    def receive(self, seconds: float) -> Answer | Ready:
+        if not self._greeted:
+            self._greeted = True
+            return Ready()
         self._calls += 1
         if self._calls in self._dies_at:
             raise EOFError
-        answers: list[Answer] = []
+        answers: list[Answer | Ready] = []
         inbox = iter(self._inbox)
         with pytest.raises(StopIteration):
             serve(lambda: next(inbox), answers.append)
@@ -272,6 +279,19 @@ def test_tpe_has_its_process_ready_before_it_is_heavy() -> None:
     brisk = Inside()
     divided = DividedEngine(OptunaEngine(), RemoteEngine(start=brisk), RemoteEngine(start=Inside()))
     divided.suggest(known(1, sampler="tpe", scheduler="none"), 1)
+    assert brisk.started == 1
+
+
+def test_until_its_process_is_there_tpe_is_asked_here() -> None:
+    class Late(Inside):
+        def spoken(self) -> bool:
+            return False
+
+    brisk = Late()
+    divided = DividedEngine(OptunaEngine(), RemoteEngine(start=brisk), RemoteEngine(start=Inside()))
+    seen = known(MANY_FOR_TPE, sampler="tpe", scheduler="none")
+    assert divided.suggest(seen, MANY_FOR_TPE) == OptunaEngine().suggest(seen, MANY_FOR_TPE)
+    assert not [message for message in brisk.sent if isinstance(message, Call)]
     assert brisk.started == 1
 
 
