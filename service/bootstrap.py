@@ -87,7 +87,8 @@ def build_app(settings: Settings, store: Store) -> Application:
     reading = ThreadPoolExecutor(_ANALYSTS, thread_name_prefix="basin-reading")
     analysing = ThreadPoolExecutor(_ANALYSTS, thread_name_prefix="basin-analysis")
     keep = settings.mirror_trials
-    engine = DividedEngine(OptunaEngine(keep_trials=keep), RemoteEngine(keep_trials=keep))
+    brisk, slow = RemoteEngine(keep_trials=keep), RemoteEngine(keep_trials=keep)
+    engine = DividedEngine(OptunaEngine(keep_trials=keep), brisk, slow)
     suggester = Suggester(store, engine, mirrors, _in(suggesting), owner=secrets.token_hex(16))
     analyses = Analyses(store, OptunaAnalyst(), mirrors, _in(reading), _in(analysing))
     services = Services(

@@ -4,7 +4,7 @@ A route has no other store than the one that signs (`services.served`), so none 
 say more of what it changes: `sign`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from starlette.types import Scope
 from service import logs
 from service.domain.actor import SYSTEM, Actor
 from service.domain.audit import Entry, entry
+from service.domain.event import Event
 from service.http.addresses import normal
 from service.http.permissions import ACTOR, UNSIGNED
 from service.usecases.ports import Item, Result, Store, StoreInfo, Together, Transaction
@@ -88,6 +89,10 @@ class Signed:
     async def wait_for_events(self, after_id: int, seconds: float) -> None:
         """Return when there may be events behind an id, or after that time."""
         await self._store.wait_for_events(after_id, seconds)
+
+    async def events_behind(self, after_id: int, count: int) -> Sequence[Event]:
+        """The first events behind an id."""
+        return await self._store.events_behind(after_id, count)
 
     def close(self) -> None:
         """Nothing: the store is not this request's to close."""

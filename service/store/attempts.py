@@ -1,9 +1,10 @@
 """The attempts in the database. Reports come through here: each statement serves many attempts at once."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select
 
 from service.domain.trial import Attempt, AttemptKey
 from service.store import tables
@@ -15,6 +16,30 @@ from service.wire.trial import Failure
 
 _rows = tables.attempts
 _KEY = ("study_id", "number", "attempt")
+_ADD = insert(_rows)
+_OF_TRIAL = (
+    select(_rows).where(_rows.c.study_id == bindparam("s"), _rows.c.number == bindparam("n")).order_by(_rows.c.attempt)
+)
+_NEWEST = _OF_TRIAL.order_by(None).order_by(_rows.c.attempt.desc()).limit(1)
+_newest = (
+    select(_rows.c.number, func.max(_rows.c.attempt).label("attempt"))
+    .where(_rows.c.study_id == bindparam("s"), _rows.c.number.in_(bindparam("numbers", expanding=True)))
+    .group_by(_rows.c.number)
+    .subquery()
+)
+_NEWEST_OF_EACH = (
+    select(_rows)
+    .join(_newest, (_rows.c.number == _newest.c.number) & (_rows.c.attempt == _newest.c.attempt))
+    .where(_rows.c.study_id == bindparam("s"))
+)
+_GPU_SECONDS = select(func.coalesce(func.sum(_rows.c.gpu_seconds), 0.0)).where(_rows.c.study_id == bindparam("s"))
+_OVERDUE = (
+    select(_rows)
+    .where(_rows.c.study_id == bindparam("s"), _rows.c.ended_at.is_(None), _rows.c.expires_at < bindparam("now"))
+    .order_by(_rows.c.number)
+    .limit(bindparam("n"))
+    .with_for_update(skip_locked=True)
+)
 
 
 class SqlAttempts:
@@ -35,36 +60,26 @@ class SqlAttempts:
             "resumes": attempt.resumes,
             "holder": attempt.holder,
         }
-        self._connection.execute(insert(_rows), {**written, **_changing(attempt)})
+        self._connection.execute(_ADD, {**written, **_changing(attempt)})
 
     def list(self, study_id: int, number: int) -> Sequence[Attempt]:
         """Read all attempts at a trial, oldest first."""
-        wanted = select(_rows).where(_rows.c.study_id == study_id, _rows.c.number == number).order_by(_rows.c.attempt)
-        return [_attempt(row) for row in self._connection.execute(wanted)]
+        return [_attempt(row) for row in self._connection.execute(_OF_TRIAL, {"s": study_id, "n": number})]
 
     def current(self, study_id: int, numbers: Sequence[int]) -> Mapping[int, Attempt]:
         """Read the newest attempt of each of these trials, by the trial's number."""
         if not numbers:
             return {}
-        newest = (
-            select(_rows.c.number, func.max(_rows.c.attempt).label("attempt"))
-            .where(_rows.c.study_id == study_id, _rows.c.number.in_(numbers))
-            .group_by(_rows.c.number)
-            .subquery()
-        )
-        wanted = (
-            select(_rows)
-            .join(newest, (_rows.c.number == newest.c.number) & (_rows.c.attempt == newest.c.attempt))
-            .where(_rows.c.study_id == study_id)
-        )
-        return {row.number: _attempt(row) for row in self._connection.execute(wanted)}
+        if len(numbers) == 1:
+            row = self._connection.execute(_NEWEST, {"s": study_id, "n": numbers[0]}).first()
+            return {} if row is None else {row.number: _attempt(row)}
+        found = self._connection.execute(_NEWEST_OF_EACH, {"s": study_id, "numbers": numbers})
+        return {row.number: _attempt(row) for row in found}
 
     def lock(self, keys: Sequence[AttemptKey]) -> Mapping[AttemptKey, Attempt]:
         """Read attempts and keep others from changing them until the commit; unknown keys are left out."""
-        wanted = attempt_keys(self._connection)
-        same = [_rows.c[name] == wanted.c[name] for name in _KEY]
-        locked = select(_rows).join(wanted, same[0] & same[1] & same[2]).order_by(*[_rows.c[name] for name in _KEY])
-        rows = self._connection.execute(locked.with_for_update(of=_rows), parameters(self._connection, keys))
+        locked = _locked(self._connection.dialect.name)
+        rows = self._connection.execute(locked, parameters(self._connection, keys))
         return {attempt.key: attempt for attempt in map(_attempt, rows)}
 
     def save(self, attempts: Sequence[Attempt]) -> None:
@@ -77,19 +92,20 @@ class SqlAttempts:
 
     def gpu_seconds(self, study_id: int) -> float:
         """Sum up what all attempts of a study have used."""
-        used = select(func.coalesce(func.sum(_rows.c.gpu_seconds), 0.0)).where(_rows.c.study_id == study_id)
-        return float(self._connection.execute(used).scalar_one())
+        return float(self._connection.execute(_GPU_SECONDS, {"s": study_id}).scalar_one())
 
     def overdue(self, study_id: int, count: int) -> Sequence[Attempt]:
         """Lock up to `count` live attempts whose lease has expired by the database's clock."""
-        wanted = (
-            select(_rows)
-            .where(_rows.c.study_id == study_id, _rows.c.ended_at.is_(None), _rows.c.expires_at < self._clock.now)
-            .order_by(_rows.c.number)
-            .limit(count)
-            .with_for_update(skip_locked=True)
-        )
-        return [_attempt(row) for row in self._connection.execute(wanted)]
+        wanted = {"s": study_id, "now": self._clock.now, "n": count}
+        return [_attempt(row) for row in self._connection.execute(_OVERDUE, wanted)]
+
+
+@cache
+def _locked(database: str) -> Select[Any]:
+    wanted = attempt_keys(database)
+    same = [_rows.c[name] == wanted.c[name] for name in _KEY]
+    locked = select(_rows).join(wanted, same[0] & same[1] & same[2]).order_by(*[_rows.c[name] for name in _KEY])
+    return locked.with_for_update(of=_rows)
 
 
 def _address(key: AttemptKey) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, tuple_, update
 
 from service.domain.trial import AttemptKey, Checkpoint, Point
 from service.store import tables
@@ -12,6 +12,30 @@ from service.store.bulk import insert_many
 _points = tables.reports
 _checkpoints = tables.checkpoints
 _TRIALS_AT_ONCE = 500
+_BEHIND = (
+    select(_points)
+    .where(
+        _points.c.study_id == bindparam("s"),
+        _points.c.number == bindparam("n"),
+        tuple_(_points.c.attempt, _points.c.seq) > tuple_(bindparam("attempt"), bindparam("seq")),
+    )
+    .order_by(_points.c.attempt, _points.c.seq)
+    .limit(bindparam("count"))
+)
+_CURVES = (
+    select(_points.c.number, _points.c.step, _points.c.metrics)
+    .where(
+        _points.c.study_id == bindparam("s"),
+        _points.c.number.in_(bindparam("numbers", expanding=True)),
+        _points.c.superseded.is_(False),
+    )
+    .order_by(_points.c.number, _points.c.step, _points.c.attempt)
+)
+_SAVED = (
+    select(_checkpoints)
+    .where(_checkpoints.c.study_id == bindparam("s"), _checkpoints.c.number == bindparam("n"))
+    .order_by(_checkpoints.c.attempt.desc(), _checkpoints.c.step.desc())
+)
 
 
 class SqlPoints:
@@ -26,32 +50,15 @@ class SqlPoints:
 
     def list(self, study_id: int, number: int, after: tuple[int, int], count: int) -> Sequence[Point]:
         """Read up to `count` points of a trial behind the place (attempt, seq), in that order."""
-        wanted = (
-            select(_points)
-            .where(
-                _points.c.study_id == study_id,
-                _points.c.number == number,
-                tuple_(_points.c.attempt, _points.c.seq) > tuple_(*after),
-            )
-            .order_by(_points.c.attempt, _points.c.seq)
-            .limit(count)
-        )
-        return [_point(row) for row in self._connection.execute(wanted)]
+        wanted = {"s": study_id, "n": number, "attempt": after[0], "seq": after[1], "count": count}
+        return [_point(row) for row in self._connection.execute(_BEHIND, wanted)]
 
     def curves(self, study_id: int, numbers: Sequence[int], metric: str) -> Mapping[int, Sequence[tuple[int, float]]]:
         """Read (step, value) of a metric for each of these trials, in the order of steps, without superseded points."""
         found: dict[int, list[tuple[int, float]]] = {}
         for place in range(0, len(numbers), _TRIALS_AT_ONCE):
-            wanted = (
-                select(_points.c.number, _points.c.step, _points.c.metrics)
-                .where(
-                    _points.c.study_id == study_id,
-                    _points.c.number.in_(numbers[place : place + _TRIALS_AT_ONCE]),
-                    _points.c.superseded.is_(False),
-                )
-                .order_by(_points.c.number, _points.c.step, _points.c.attempt)
-            )
-            for number, step, metrics in self._connection.execute(wanted):
+            wanted = {"s": study_id, "numbers": numbers[place : place + _TRIALS_AT_ONCE]}
+            for number, step, metrics in self._connection.execute(_CURVES, wanted):
                 if metric in metrics:
                     found.setdefault(number, []).append((step, metrics[metric]))
         return found
@@ -83,12 +90,7 @@ class SqlCheckpoints:
 
     def list(self, study_id: int, number: int) -> Sequence[Checkpoint]:
         """Read the checkpoints of a trial, newest first."""
-        wanted = (
-            select(_checkpoints)
-            .where(_checkpoints.c.study_id == study_id, _checkpoints.c.number == number)
-            .order_by(_checkpoints.c.attempt.desc(), _checkpoints.c.step.desc())
-        )
-        return [_checkpoint(row) for row in self._connection.execute(wanted)]
+        return [_checkpoint(row) for row in self._connection.execute(_SAVED, {"s": study_id, "n": number})]
 
 
 def _row(point: Point) -> dict[str, Any]:

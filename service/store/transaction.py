@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from service.store.access import SqlAudit, SqlSessions, SqlTokens
 from service.store.attempts import SqlAttempts
-from service.store.clock import Clock
+from service.store.clock import Clock, Told
 from service.store.curves import SqlCheckpoints, SqlPoints
 from service.store.deciding import SqlDecisions, SqlSuggesters
 from service.store.outbox import SqlEvents, SqlRequests
@@ -19,9 +19,9 @@ from service.store.trials import SqlTrials
 class SqlTransaction:
     """The `Transaction` port."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, told: Told) -> None:
         self._connection = connection
-        self._clock = Clock(connection)
+        self._clock = Clock(connection, told)
         self.studies = SqlStudies(connection, self._clock)
         self.trials = SqlTrials(connection, self.studies)
         self.attempts = SqlAttempts(connection, self._clock)
@@ -49,4 +49,5 @@ class SqlTransaction:
                 yield
         except BaseException:
             del self.events.waiting[events:]
+            self.studies.forget()
             raise

@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, func, insert, or_, select, update
@@ -28,7 +30,7 @@ class SqlTrials:
         """Add a trial under the study's next number (the one given is ignored); answers it with number and seq."""
         number, seq = self._studies.next_number(trial.study_id, from_elsewhere=trial.origin == "added")
         self._connection.execute(insert(_rows), {**self._values(trial), "number": number, "seq": seq})
-        return self.get(trial.study_id, number)
+        return _own(replace(trial, number=number, seq=seq))
 
     def get(self, study_id: int, number: int) -> Trial:
         """Read a trial; TrialNotFound."""
@@ -40,22 +42,15 @@ class SqlTrials:
 
     def claim(self, study_id: int, count: int) -> Sequence[Trial]:
         """Lock up to `count` queued trials, lowest numbers first, passing over those that others are claiming."""
-        queued = (
-            select(_rows)
-            .where(_rows.c.study_id == study_id, _rows.c.state == "queued")
-            .order_by(_rows.c.number)
-            .limit(count)
-            .with_for_update(skip_locked=True)
-        )
-        return [_trial(row) for row in self._connection.execute(queued)]
+        return [_trial(row) for row in self._connection.execute(_CLAIM, {"s": study_id, "n": count})]
 
     def save(self, trial: Trial) -> Trial:
         """Write everything of a trial but its number; answers it with its new seq."""
         seq = self._studies.bump(trial.study_id)
-        saved = self._connection.execute(_SAVE, {**self._values(trial), "seq": seq, **_address(trial)}).one_or_none()
-        if saved is None:
+        written = {**self._values(trial), "seq": seq, "at_study": trial.study_id, "at_number": trial.number}
+        if not self._connection.execute(_SAVE, written).rowcount:
             raise TrialNotFound(f"the study has no trial {trial.number}")
-        return _trial(saved)
+        return _own(replace(trial, seq=seq))
 
     def list(self, study_id: int, query: TrialQuery) -> Page[Trial]:
         """Read a page of trials."""
@@ -76,21 +71,14 @@ class SqlTrials:
 
     def counts(self, study_ids: Sequence[int], *, elsewhere: bool = True) -> Mapping[int, Mapping[TrialState, int]]:
         """Count the trials of studies by state, those that completed elsewhere as asked for."""
-        counted = (
-            select(_rows.c.study_id, _rows.c.state, func.count())
-            .where(_rows.c.study_id.in_(study_ids))
-            .group_by(_rows.c.study_id, _rows.c.state)
-        )
-        if not elsewhere:
-            counted = counted.where(or_(_rows.c.origin != "added", _rows.c.state != "completed"))
         found: dict[int, dict[TrialState, int]] = {}
-        for study_id, state, count in self._connection.execute(counted):
+        counted = self._connection.execute(_COUNTS if elsewhere else _COUNTS_HERE, {"studies": study_ids})
+        for study_id, state, count in counted:
             found.setdefault(study_id, {})[state] = count
         return found
 
     def _one(self, study_id: int, number: int, *, lock: bool) -> Trial:
-        statement = _ONE.with_for_update() if lock else _ONE
-        row = self._connection.execute(statement, {"s": study_id, "n": number}).one_or_none()
+        row = self._connection.execute(_ONE_LOCKED if lock else _ONE, {"s": study_id, "n": number}).one_or_none()
         if row is None:
             raise TrialNotFound(f"the study has no trial {number}")
         return _trial(row)
@@ -123,21 +111,39 @@ class SqlTrials:
 
 
 _ONE = select(_rows).where(_rows.c.study_id == bindparam("s"), _rows.c.number == bindparam("n"))
+_ONE_LOCKED = _ONE.with_for_update()
+_CLAIM = (
+    select(_rows)
+    .where(_rows.c.study_id == bindparam("s"), _rows.c.state == "queued")
+    .order_by(_rows.c.number)
+    .limit(bindparam("n"))
+    .with_for_update(skip_locked=True)
+)
+_COUNTS = (
+    select(_rows.c.study_id, _rows.c.state, func.count())
+    .where(_rows.c.study_id.in_(bindparam("studies", expanding=True)))
+    .group_by(_rows.c.study_id, _rows.c.state)
+)
+_COUNTS_HERE = _COUNTS.where(or_(_rows.c.origin != "added", _rows.c.state != "completed"))
 _CHANGED = (
     select(_rows)
     .where(_rows.c.study_id == bindparam("s"), _rows.c.seq > bindparam("q"))
     .order_by(_rows.c.seq)
     .limit(bindparam("n"))
 )
-_SAVE = (
-    update(_rows)
-    .where(_rows.c.study_id == bindparam("at_study"), _rows.c.number == bindparam("at_number"))
-    .returning(*_rows.c)
-)
+_SAVE = update(_rows).where(_rows.c.study_id == bindparam("at_study"), _rows.c.number == bindparam("at_number"))
 
 
-def _address(trial: Trial) -> dict[str, int]:
-    return {"at_study": trial.study_id, "at_number": trial.number}
+def _own(trial: Trial) -> Trial:
+    """A copy that shares nothing with what was given: as if it had been read, without asking the database."""
+    return replace(
+        trial,
+        params=dict(trial.params),
+        values=None if trial.values is None else dict(trial.values),
+        attrs=deepcopy(dict(trial.attrs)),
+        system=deepcopy(dict(trial.system)),
+        suggestion=None if trial.suggestion is None else deepcopy(dict(trial.suggestion)),
+    )
 
 
 def _trial(row: Row[Any]) -> Trial:

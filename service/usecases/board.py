@@ -6,13 +6,12 @@ A thousand idle askers cost nothing: a queued trial wakes one of them, not all. 
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 
 from service.domain.errors import BasinError
 from service.domain.event import Event
-from service.usecases.ports import Store, Transaction
+from service.usecases.ports import Store
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 500
@@ -85,7 +84,7 @@ class Board:
                     _, last = await self._store.read(lambda tx: tx.events.bounds())
                     self._reading.set()
                 await self._store.wait_for_events(last, _LOOK_SECONDS)
-                events = await self._store.read(partial(_behind, last))
+                events = await self._store.events_behind(last, _AT_ONCE)
             except BasinError as error:
                 _log.warning("the board cannot be read: %s", error)
                 # Nobody is kept waiting for a database that is away: they look for themselves, and are told so.
@@ -113,7 +112,3 @@ class Board:
     def _tell_watchers(self, study: str) -> None:
         for told in self._watchers[study]:
             told.set()
-
-
-def _behind(last: int, tx: Transaction) -> Sequence[Event]:
-    return tx.events.list(last, None, _AT_ONCE)

@@ -64,7 +64,7 @@ def _grant(tx: Transaction, study: Study, body: Ask, ttl_seconds: float, holder:
 def _lease(tx: Transaction, study: Study, trial: Trial, body: Ask, ttl_seconds: float, holder: str | None) -> Lease:
     granted = replace(trial.moved("running", tx.now), token=trial.token + 1, attempts=trial.attempts + 1)
     save_trial(tx, study, granted)
-    newest = next(iter(tx.checkpoints.list(study.id, trial.number)), None)
+    newest = next(iter(tx.checkpoints.list(study.id, trial.number)), None) if trial.attempts else None
     if trial.attempts:
         # The curve goes on from the checkpoint; what earlier attempts reported beyond it will be reported again.
         tx.points.supersede(study.id, trial.number, newest.step if newest else -1)

@@ -305,5 +305,8 @@ class Store(Protocol):
     async def wait_for_events(self, after_id: int, seconds: float) -> None:
         """Return when there may be events behind an id, or after that time."""
 
+    async def events_behind(self, after_id: int, count: int) -> Sequence[Event]:
+        """The first `count` events behind an id, of all studies. Those of its own writes a process need not read."""
+
     def close(self) -> None:
         """Finish the writes that are waiting, then let go of the database."""

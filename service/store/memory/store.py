@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from service.domain.errors import StoreUnavailable
+from service.domain.event import Event
 from service.store.memory.access import MemoryAudit, MemorySessions, MemoryTokens
 from service.store.memory.records import (
     MemoryAttempts,
@@ -116,6 +117,10 @@ class MemoryStore:
         finally:
             with self._lock:
                 self._listeners.discard(listener)
+
+    async def events_behind(self, after_id: int, count: int) -> Sequence[Event]:
+        """The first `count` events behind an id, of all studies."""
+        return await self.read(lambda tx: tx.events.list(after_id, None, count))
 
     def close(self) -> None:
         """Finish the writes that are waiting, then refuse all others."""
