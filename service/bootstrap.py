@@ -13,14 +13,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import uvicorn
 
 from service import logs
+from service.artifacts.opening import open_artifacts
 from service.config import Settings
-from service.domain.errors import BasinError, StoreUnavailable
+from service.domain.errors import ArtifactsUnavailable, BasinError, StoreUnavailable
 from service.http.app import Application, create_app
 from service.http.services import Services
 from service.search.analysis.optuna_analyst import OptunaAnalyst
@@ -32,13 +34,19 @@ from service.store import engine as engines
 from service.store import migrating
 from service.store.opening import open_store
 from service.usecases import warming
+from service.usecases.acquiring import Acquirer
 from service.usecases.analysis.analyses import Analyses
+from service.usecases.artifacts import Artifacts
 from service.usecases.importing import Imported, Wish
 from service.usecases.judging import Judge
+from service.usecases.keeping import Keeper
+from service.usecases.lobby import Lobby
 from service.usecases.mirrors import Mirrors
 from service.usecases.ports import Store
 from service.usecases.suggester import Suggester
+from service.usecases.sweeping import Sweeper
 from service.usecases.upkeep import Upkeep
+from service.usecases.watching import Watch
 
 _log = logging.getLogger(__name__)
 _PATIENCE_SECONDS = 30.0
@@ -49,6 +57,8 @@ _JUDGES = 2
 # milliseconds if Python has its way.
 _SWITCH_SECONDS = 0.0003
 _ANALYSTS = 2
+# Of a lease that has run out nobody may be told by an asker: it is looked for as well.
+_WATCH_SECONDS = 5.0
 
 
 class CannotServe(BasinError):
@@ -86,6 +96,9 @@ def build_app(settings: Settings, store: Store) -> Application:
     engine = DividedEngine(OptunaEngine(keep_trials=keep), RemoteEngine(keep_trials=keep))
     suggester = Suggester(store, engine, mirrors, _in(suggesting), owner=secrets.token_hex(16))
     analyses = Analyses(store, OptunaAnalyst(), mirrors, _in(reading), _in(analysing))
+    ttl = settings.lease_ttl_seconds
+    acquirer = Acquirer(store, Lobby(store, suggester), ttl_seconds=ttl, drain_bad_machines=settings.drain_bad_machines)
+    artifacts = _artifacts(settings)
     services = Services(
         store=store,
         mirrors=mirrors,
@@ -93,20 +106,30 @@ def build_app(settings: Settings, store: Store) -> Application:
         suggester=suggester,
         judge=Judge(store, engine, mirrors, _in(judging)),
         analyses=analyses,
+        acquirer=acquirer,
+        keeper=Keeper(store, artifacts, ttl_seconds=ttl),
         draw_seed=lambda: secrets.randbits(63),
         version=program_version(),
-        lease_ttl_seconds=settings.lease_ttl_seconds,
+        lease_ttl_seconds=ttl,
         max_body_bytes=settings.max_body_bytes,
+        max_checkpoint_bytes=settings.max_checkpoint_bytes,
+        max_log_bytes=settings.max_log_bytes,
         host=settings.host,
         allowed_hosts=settings.allowed_hosts,
         trust_network=settings.trust_network,
     )
     upkeep = Upkeep(event_days=settings.event_keep_days, request_hours=settings.request_keep_hours)
+    watch = Watch(every_seconds=min(_WATCH_SECONDS, ttl / 4))
+    sweeper = Sweeper(artifacts=artifacts)
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
-        tidying = asyncio.create_task(upkeep.run(store), name="basin-upkeep")
-        warming_up = asyncio.create_task(warming.keep_going(store, mirrors), name="basin-warm-starts")
+        beside = [
+            asyncio.create_task(upkeep.run(store), name="basin-upkeep"),
+            asyncio.create_task(watch.run(store), name="basin-watch"),
+            asyncio.create_task(sweeper.run(store), name="basin-sweeper"),
+            asyncio.create_task(warming.keep_going(store, mirrors), name="basin-warm-starts"),
+        ]
         try:
             yield
         finally:
@@ -115,12 +138,19 @@ def build_app(settings: Settings, store: Store) -> Application:
             for pool in (suggesting, judging, reading, analysing):
                 pool.shutdown(wait=False, cancel_futures=True)
             await asyncio.to_thread(engine.close)
-            tidying.cancel()
-            warming_up.cancel()
-            await asyncio.gather(tidying, warming_up, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             await asyncio.to_thread(store.close)
 
     return create_app(services, running)
+
+
+def _artifacts(settings: Settings) -> Artifacts:
+    try:
+        return open_artifacts(settings.artifacts_url, settings.data_dir / "artifacts", lambda: datetime.now(UTC))
+    except ArtifactsUnavailable as missing:
+        raise CannotServe(missing.message) from missing
 
 
 def _in(pool: ThreadPoolExecutor) -> Callable[[Callable[[], Any]], Awaitable[Any]]:

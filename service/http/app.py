@@ -16,14 +16,15 @@ from service.http.envelope import Envelope
 from service.http.feed import Feed
 from service.http.guard import Guard
 from service.http.hosts import Hosts
-from service.http.routes import analyses, events, exports, leases, meta, studies, trials
+from service.http.routes import analyses, attempts, events, exports, leases, meta, studies, trials, workers
 from service.http.services import Served, Services
+from service.http.uploads import Limits
 
 Application = FastAPI
 Running = Callable[[], AbstractAsyncContextManager[None]]
 
 # The calls that come most often first: routes are tried one after the other.
-_FAMILIES = (leases, trials, studies, exports, analyses, events, meta)
+_FAMILIES = (leases, attempts, workers, trials, studies, exports, analyses, events, meta)
 
 
 def create_app(services: Services, running: Running | None = None) -> FastAPI:
@@ -36,7 +37,7 @@ def create_app(services: Services, running: Running | None = None) -> FastAPI:
     app = bare(
         Middleware(Envelope),
         Middleware(Guard, hosts),
-        Middleware(BodyLimit, services.max_body_bytes),
+        Middleware(BodyLimit, Limits(services.max_body_bytes, services.max_checkpoint_bytes)),
         Middleware(Compression),
     )
     if running is not None:

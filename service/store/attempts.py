@@ -1,11 +1,13 @@
 """The attempts in the database. Reports come through here: each statement serves many attempts at once."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select
 
-from service.domain.trial import Attempt, AttemptKey
+from service.domain.trial import Attempt, AttemptKey, Continuity
 from service.store import tables
 from service.store.bulk import update_many
 from service.store.clock import Clock
@@ -33,6 +35,7 @@ class SqlAttempts:
             "resume_step": attempt.resume_step,
             "token": attempt.token,
             "resumes": attempt.resumes,
+            "worker_id": attempt.worker_id,
         }
         self._connection.execute(insert(_rows), {**written, **_changing(attempt)})
 
@@ -79,16 +82,46 @@ class SqlAttempts:
         used = select(func.coalesce(func.sum(_rows.c.gpu_seconds), 0.0)).where(_rows.c.study_id == study_id)
         return float(self._connection.execute(used).scalar_one())
 
-    def overdue(self, study_id: int, count: int) -> Sequence[Attempt]:
-        """Lock up to `count` live attempts whose lease has expired by the database's clock."""
+    def overdue(self, study_id: int | None, count: int) -> Sequence[Attempt]:
+        """Lock up to `count` live attempts, of one study or of all, whose lease has expired by the database's clock."""
+        wanted = select(_rows).where(_rows.c.ended_at.is_(None), _rows.c.expires_at < self._clock.now)
+        if study_id is not None:
+            wanted = wanted.where(_rows.c.study_id == study_id)
+        wanted = wanted.order_by(_rows.c.study_id, _rows.c.number).limit(count).with_for_update(skip_locked=True)
+        return [_attempt(row) for row in self._connection.execute(wanted)]
+
+    def held(self, worker_ids: Sequence[str]) -> Sequence[Attempt]:
+        """Read the live attempts of workers, oldest first."""
+        if not worker_ids:
+            return []
         wanted = (
             select(_rows)
-            .where(_rows.c.study_id == study_id, _rows.c.ended_at.is_(None), _rows.c.expires_at < self._clock.now)
-            .order_by(_rows.c.number)
-            .limit(count)
-            .with_for_update(skip_locked=True)
+            .where(_rows.c.worker_id.in_(worker_ids), _rows.c.ended_at.is_(None))
+            .order_by(_rows.c.granted_at, *[_rows.c[name] for name in _KEY])
         )
         return [_attempt(row) for row in self._connection.execute(wanted)]
+
+    def ended_on(self, worker_id: str, count: int) -> Sequence[Attempt]:
+        """Read the last `count` attempts that ended on a worker, newest first."""
+        wanted = (
+            select(_rows)
+            .where(_rows.c.worker_id == worker_id, _rows.c.ended_at.is_not(None))
+            .order_by(_rows.c.ended_at.desc())
+            .limit(count)
+        )
+        return [_attempt(row) for row in self._connection.execute(wanted)]
+
+    def good_elsewhere(self, study_id: int, worker_id: str, since: datetime) -> bool:
+        """Whether an attempt of a study ended well since then on another known worker."""
+        other = tables.workers.c.id
+        wanted = (
+            select(_rows.c.number)
+            .join(tables.workers, other == _rows.c.worker_id)
+            .where(other != worker_id, _rows.c.ended_at >= since)
+            .where(_rows.c.study_id == study_id, _rows.c.state.in_(("completed", "pruned", "paused")))
+            .limit(1)
+        )
+        return self._connection.execute(wanted).first() is not None
 
 
 def _address(key: AttemptKey) -> dict[str, int]:
@@ -113,6 +146,9 @@ def _changing(attempt: Attempt) -> dict[str, Any]:
         "failure": attempt.failure.model_dump() if attempt.failure else None,
         "gpu_seconds": attempt.gpu_seconds,
         "completion": attempt.completion,
+        "gpu": attempt.gpu,
+        "obeyed": attempt.obeyed,
+        "continuity": asdict(attempt.continuity) if attempt.continuity else None,
     }
 
 
@@ -134,4 +170,8 @@ def _attempt(row: Row[Any]) -> Attempt:
         gpu_seconds=row.gpu_seconds,
         completion=row.completion,
         resumes=row.resumes,
+        worker_id=row.worker_id,
+        gpu=row.gpu,
+        obeyed=row.obeyed,
+        continuity=Continuity(**row.continuity) if row.continuity else None,
     )
