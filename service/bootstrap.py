@@ -13,15 +13,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import uvicorn
 
 from service import logs
+from service.artifacts.opening import open_artifacts
 from service.config import Settings, hide_password
 from service.domain.actor import LOCAL
-from service.domain.errors import BasinError, StoreUnavailable
+from service.domain.errors import ArtifactsUnavailable, BasinError, StoreUnavailable
 from service.domain.token import ID_BYTES, SECRET_BYTES, written
 from service.http import convert
 from service.http.app import Application, create_app
@@ -35,13 +37,19 @@ from service.store import engine as engines
 from service.store import migrating
 from service.store.opening import open_store
 from service.usecases import auditing, tokens, warming
+from service.usecases.acquiring import Acquirer
 from service.usecases.analysis.analyses import Analyses
+from service.usecases.artifacts import Artifacts
 from service.usecases.importing import Imported, Wish
 from service.usecases.judging import Judge
+from service.usecases.keeping import Keeper
+from service.usecases.lobby import Lobby
 from service.usecases.mirrors import Mirrors
 from service.usecases.ports import Store, Transaction
 from service.usecases.suggester import Suggester
+from service.usecases.sweeping import Sweeper
 from service.usecases.upkeep import Upkeep
+from service.usecases.watching import Watch
 from service.wire.token import CreatedToken, NewToken, Token
 
 _log = logging.getLogger(__name__)
@@ -53,6 +61,8 @@ _JUDGES = 2
 # milliseconds if Python has its way.
 _SWITCH_SECONDS = 0.0003
 _ANALYSTS = 2
+# Of a lease that has run out nobody may be told by an asker: it is looked for as well.
+_WATCH_SECONDS = 5.0
 
 
 class CannotServe(BasinError):
@@ -91,6 +101,9 @@ def build_app(settings: Settings, store: Store) -> Application:
     engine = DividedEngine(OptunaEngine(keep_trials=keep), brisk, slow)
     suggester = Suggester(store, engine, mirrors, _in(suggesting), owner=secrets.token_hex(16))
     analyses = Analyses(store, OptunaAnalyst(), mirrors, _in(reading), _in(analysing))
+    ttl = settings.lease_ttl_seconds
+    acquirer = Acquirer(store, Lobby(store, suggester), ttl_seconds=ttl, drain_bad_machines=settings.drain_bad_machines)
+    artifacts = _artifacts(settings)
     services = Services(
         store=store,
         mirrors=mirrors,
@@ -98,10 +111,14 @@ def build_app(settings: Settings, store: Store) -> Application:
         suggester=suggester,
         judge=Judge(store, engine, mirrors, _in(judging)),
         analyses=analyses,
+        acquirer=acquirer,
+        keeper=Keeper(store, artifacts, ttl_seconds=ttl),
         draw_seed=lambda: secrets.randbits(63),
         version=program_version(),
-        lease_ttl_seconds=settings.lease_ttl_seconds,
+        lease_ttl_seconds=ttl,
         max_body_bytes=settings.max_body_bytes,
+        max_checkpoint_bytes=settings.max_checkpoint_bytes,
+        max_log_bytes=settings.max_log_bytes,
         host=settings.host,
         allowed_hosts=settings.allowed_hosts,
         trust_network=settings.trust_network,
@@ -112,12 +129,18 @@ def build_app(settings: Settings, store: Store) -> Application:
         request_hours=settings.request_keep_hours,
         audit_days=settings.audit_keep_days,
     )
+    watch = Watch(every_seconds=min(_WATCH_SECONDS, ttl / 4))
+    sweeper = Sweeper(artifacts=artifacts)
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
-        tidying = asyncio.create_task(upkeep.run(store), name="basin-upkeep")
-        warming_up = asyncio.create_task(warming.keep_going(store, mirrors), name="basin-warm-starts")
-        noting = asyncio.create_task(app.state.served.keyring.keep_noting(), name="basin-token-uses")
+        beside = [
+            asyncio.create_task(upkeep.run(store), name="basin-upkeep"),
+            asyncio.create_task(watch.run(store), name="basin-watch"),
+            asyncio.create_task(sweeper.run(store), name="basin-sweeper"),
+            asyncio.create_task(warming.keep_going(store, mirrors), name="basin-warm-starts"),
+            asyncio.create_task(app.state.served.keyring.keep_noting(), name="basin-token-uses"),
+        ]
         try:
             yield
         finally:
@@ -126,14 +149,21 @@ def build_app(settings: Settings, store: Store) -> Application:
             for pool in (suggesting, judging, reading, analysing):
                 pool.shutdown(wait=False, cancel_futures=True)
             await asyncio.to_thread(engine.close)
-            for task in (tidying, warming_up, noting):
+            for task in beside:
                 task.cancel()
-            await asyncio.gather(tidying, warming_up, noting, return_exceptions=True)
+            await asyncio.gather(*beside, return_exceptions=True)
             await asyncio.to_thread(store.close)
 
     # `running` knows it by this name.
     app = create_app(services, running)
     return app
+
+
+def _artifacts(settings: Settings) -> Artifacts:
+    try:
+        return open_artifacts(settings.artifacts_url, settings.data_dir / "artifacts", lambda: datetime.now(UTC))
+    except ArtifactsUnavailable as missing:
+        raise CannotServe(missing.message) from missing
 
 
 def _in(pool: ThreadPoolExecutor) -> Callable[[Callable[[], Any]], Awaitable[Any]]:

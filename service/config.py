@@ -49,6 +49,14 @@ def _known_database(url: str) -> str:
     return url
 
 
+def _known_place(url: object) -> object:
+    if url == "auto":
+        return None
+    if isinstance(url, str) and "://" not in url:
+        raise ValueError("should be a URL, such as s3://BUCKET/FOLDER or file:///FOLDER")
+    return url
+
+
 def _auto_migrate(value: object) -> object:
     return {"auto": None, "never": False, "always": True}.get(value, value) if isinstance(value, str) else value
 
@@ -91,6 +99,19 @@ class Settings(BaseModel):
         description="`auto` needs tokens on any address but loopback; `always` needs them there, too.",
     )
     max_body_bytes: Count = Field(default=2_000_000, description="Largest request body that is read.")
+    artifacts_url: Annotated[str | None, BeforeValidator(_known_place)] = Field(
+        default=None,
+        repr=False,
+        description="Where checkpoints are kept: a URL that fsspec knows, such as `s3://BUCKET/FOLDER`; `auto` is the "
+        "folder `artifacts` in `data_dir`.",
+    )
+    max_checkpoint_bytes: Count = Field(default=16 * 2**30, description="Largest checkpoint that is kept.")
+    max_log_bytes: Whole = Field(
+        default=8 * 2**20, ge=1_024, description="Bytes of the log of one attempt that are kept; the middle goes first."
+    )
+    drain_bad_machines: bool = Field(
+        default=True, description="Drain a worker whose last attempts failed in a row while others did well elsewhere."
+    )
     lease_ttl_seconds: Seconds = Field(default=60.0, description="Time after which a silent worker loses its trials.")
     writer_batch: Count = Field(default=512, description="Most changes that share one commit.")
     read_threads: Count = Field(default=8, description="Threads that answer reads.")
@@ -274,6 +295,6 @@ def _explain(refused: ValidationError, given: Mapping[str, _Given]) -> Iterator[
 def _sources(settings: Settings, given: Mapping[str, _Given]) -> Iterator[Sourced]:
     for name in Settings.model_fields:
         value: object = getattr(settings, name)
-        if name == "database_url":
-            value = hide_password(settings.database_url)
+        if name in {"database_url", "artifacts_url"} and isinstance(value, str):
+            value = hide_password(value)
         yield Sourced(name, value, given[name].source if name in given else "default")

@@ -18,16 +18,17 @@ from service.http.feed import Feed
 from service.http.gate import Gate
 from service.http.guard import Guard
 from service.http.hosts import Hosts, reached_from_here_alone
-from service.http.routes import access, analyses, events, exports, leases, meta, studies, trials
+from service.http.routes import access, analyses, attempts, events, exports, leases, meta, studies, trials, workers
 from service.http.services import Served, Services
 from service.http.throttle import Throttle
+from service.http.uploads import Limits
 from service.usecases.keyring import Keyring
 
 Application = FastAPI
 Running = Callable[[], AbstractAsyncContextManager[None]]
 
 # The calls that come most often first: routes are tried one after the other.
-_FAMILIES = (leases, trials, studies, exports, analyses, events, access, meta)
+_FAMILIES = (leases, attempts, workers, trials, studies, exports, analyses, events, access, meta)
 
 
 def create_app(services: Services, running: Running | None = None) -> FastAPI:
@@ -45,7 +46,7 @@ def create_app(services: Services, running: Running | None = None) -> FastAPI:
         Middleware(Envelope),
         Middleware(Guard, hosts),
         Middleware(Gate, keyring, hosts, anonymous, throttle),
-        Middleware(BodyLimit, services.max_body_bytes),
+        Middleware(BodyLimit, Limits(services.max_body_bytes, services.max_checkpoint_bytes)),
         Middleware(Compression),
     )
     if running is not None:

@@ -135,7 +135,7 @@ def _refusals(method: str, operation: dict[str, Any]) -> dict[int, list[str]]:
         codes.setdefault(403, []).append("origin_not_allowed")
         codes.setdefault(415, []).append("unsupported_media_type")
         codes.setdefault(413, []).append("body_too_large")
-    if "requestBody" in operation:
+    if "application/json" in operation.get("requestBody", {}).get("content", {}):
         codes.setdefault(400, []).append("invalid_json")
     codes.setdefault(500, []).append("internal")
     return dict(sorted(codes.items()))

@@ -9,8 +9,10 @@ from starlette.requests import Request
 from service.http.feed import Feed
 from service.http.signing import SIGNATURE, Signed
 from service.http.throttle import Throttle
+from service.usecases.acquiring import Acquirer
 from service.usecases.analysis.analyses import Analyses
 from service.usecases.judging import Judge
+from service.usecases.keeping import Keeper
 from service.usecases.keyring import Keyring
 from service.usecases.mirrors import Mirrors
 from service.usecases.ports import Store
@@ -31,9 +33,13 @@ class Services:
     suggester: Suggester | None = None
     judge: Judge | None = None
     analyses: Analyses | None = None
+    acquirer: Acquirer | None = None
+    keeper: Keeper | None = None
     version: str
     lease_ttl_seconds: float = 60.0
     max_body_bytes: int = 2_000_000
+    max_checkpoint_bytes: int = 16 * 2**30
+    max_log_bytes: int = 8 * 2**20
     host: str = "127.0.0.1"
     allowed_hosts: tuple[str, ...] = ()
     trust_network: bool = False

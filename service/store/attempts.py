@@ -1,12 +1,14 @@
 """The attempts in the database. Reports come through here: each statement serves many attempts at once."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select
 
-from service.domain.trial import Attempt, AttemptKey
+from service.domain.trial import Attempt, AttemptKey, Continuity
 from service.store import tables
 from service.store.bulk import update_many
 from service.store.clock import Clock
@@ -35,10 +37,16 @@ _NEWEST_OF_EACH = (
 _GPU_SECONDS = select(func.coalesce(func.sum(_rows.c.gpu_seconds), 0.0)).where(_rows.c.study_id == bindparam("s"))
 _OVERDUE = (
     select(_rows)
-    .where(_rows.c.study_id == bindparam("s"), _rows.c.ended_at.is_(None), _rows.c.expires_at < bindparam("now"))
-    .order_by(_rows.c.number)
+    .where(_rows.c.ended_at.is_(None), _rows.c.expires_at < bindparam("now"))
+    .order_by(_rows.c.study_id, _rows.c.number)
     .limit(bindparam("n"))
     .with_for_update(skip_locked=True)
+)
+_OVERDUE_OF_STUDY = _OVERDUE.where(_rows.c.study_id == bindparam("s"))
+_HELD = (
+    select(_rows)
+    .where(_rows.c.worker_id.in_(bindparam("workers", expanding=True)), _rows.c.ended_at.is_(None))
+    .order_by(_rows.c.granted_at, *[_rows.c[name] for name in _KEY])
 )
 
 
@@ -59,6 +67,7 @@ class SqlAttempts:
             "token": attempt.token,
             "resumes": attempt.resumes,
             "holder": attempt.holder,
+            "worker_id": attempt.worker_id,
         }
         self._connection.execute(_ADD, {**written, **_changing(attempt)})
 
@@ -94,10 +103,39 @@ class SqlAttempts:
         """Sum up what all attempts of a study have used."""
         return float(self._connection.execute(_GPU_SECONDS, {"s": study_id}).scalar_one())
 
-    def overdue(self, study_id: int, count: int) -> Sequence[Attempt]:
-        """Lock up to `count` live attempts whose lease has expired by the database's clock."""
-        wanted = {"s": study_id, "now": self._clock.now, "n": count}
-        return [_attempt(row) for row in self._connection.execute(_OVERDUE, wanted)]
+    def overdue(self, study_id: int | None, count: int) -> Sequence[Attempt]:
+        """Lock up to `count` live attempts, of one study or of all, whose lease has expired by the database's clock."""
+        wanted = {"now": self._clock.now, "n": count} | ({} if study_id is None else {"s": study_id})
+        rows = self._connection.execute(_OVERDUE if study_id is None else _OVERDUE_OF_STUDY, wanted)
+        return [_attempt(row) for row in rows]
+
+    def held(self, worker_ids: Sequence[str]) -> Sequence[Attempt]:
+        """Read the live attempts of workers, oldest first."""
+        if not worker_ids:
+            return []
+        return [_attempt(row) for row in self._connection.execute(_HELD, {"workers": worker_ids})]
+
+    def ended_on(self, worker_id: str, count: int) -> Sequence[Attempt]:
+        """Read the last `count` attempts that ended on a worker, newest first."""
+        wanted = (
+            select(_rows)
+            .where(_rows.c.worker_id == worker_id, _rows.c.ended_at.is_not(None))
+            .order_by(_rows.c.ended_at.desc())
+            .limit(count)
+        )
+        return [_attempt(row) for row in self._connection.execute(wanted)]
+
+    def good_elsewhere(self, study_id: int, worker_id: str, since: datetime) -> bool:
+        """Whether an attempt of a study ended well since then on another known worker."""
+        other = tables.workers.c.id
+        wanted = (
+            select(_rows.c.number)
+            .join(tables.workers, other == _rows.c.worker_id)
+            .where(other != worker_id, _rows.c.ended_at >= since)
+            .where(_rows.c.study_id == study_id, _rows.c.state.in_(("completed", "pruned", "paused")))
+            .limit(1)
+        )
+        return self._connection.execute(wanted).first() is not None
 
 
 @cache
@@ -130,6 +168,9 @@ def _changing(attempt: Attempt) -> dict[str, Any]:
         "failure": attempt.failure.model_dump() if attempt.failure else None,
         "gpu_seconds": attempt.gpu_seconds,
         "completion": attempt.completion,
+        "gpu": attempt.gpu,
+        "obeyed": attempt.obeyed,
+        "continuity": asdict(attempt.continuity) if attempt.continuity else None,
     }
 
 
@@ -152,4 +193,8 @@ def _attempt(row: Row[Any]) -> Attempt:
         completion=row.completion,
         resumes=row.resumes,
         holder=row.holder,
+        worker_id=row.worker_id,
+        gpu=row.gpu,
+        obeyed=row.obeyed,
+        continuity=Continuity(**row.continuity) if row.continuity else None,
     )

@@ -1,16 +1,15 @@
-"""The learning curves and checkpoints in the database."""
+"""The learning curves in the database."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, select, tuple_, update
 
-from service.domain.trial import AttemptKey, Checkpoint, Point
+from service.domain.trial import AttemptKey, Point
 from service.store import tables
 from service.store.bulk import insert_many
 
 _points = tables.reports
-_checkpoints = tables.checkpoints
 _TRIALS_AT_ONCE = 500
 _BEHIND = (
     select(_points)
@@ -30,11 +29,6 @@ _CURVES = (
         _points.c.superseded.is_(False),
     )
     .order_by(_points.c.number, _points.c.step, _points.c.attempt)
-)
-_SAVED = (
-    select(_checkpoints)
-    .where(_checkpoints.c.study_id == bindparam("s"), _checkpoints.c.number == bindparam("n"))
-    .order_by(_checkpoints.c.attempt.desc(), _checkpoints.c.step.desc())
 )
 
 
@@ -72,27 +66,6 @@ class SqlPoints:
         )
 
 
-class SqlCheckpoints:
-    """The `Checkpoints` port over one connection."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def add(self, checkpoint: Checkpoint) -> None:
-        """Add a checkpoint; one of the same attempt and step is replaced."""
-        key = checkpoint.key
-        place = {"study_id": key.study_id, "number": key.number, "attempt": key.attempt, "step": checkpoint.step}
-        self._connection.execute(
-            delete(_checkpoints).where(*[_checkpoints.c[name] == value for name, value in place.items()])
-        )
-        written = {"uri": checkpoint.uri, "sha256": checkpoint.sha256, "size": checkpoint.size}
-        self._connection.execute(insert(_checkpoints), {**place, **written, "committed_at": checkpoint.committed_at})
-
-    def list(self, study_id: int, number: int) -> Sequence[Checkpoint]:
-        """Read the checkpoints of a trial, newest first."""
-        return [_checkpoint(row) for row in self._connection.execute(_SAVED, {"s": study_id, "n": number})]
-
-
 def _row(point: Point) -> dict[str, Any]:
     return {
         "study_id": point.key.study_id,
@@ -116,15 +89,4 @@ def _point(row: Row[Any]) -> Point:
         elapsed=row.elapsed,
         cost=row.cost,
         superseded=row.superseded,
-    )
-
-
-def _checkpoint(row: Row[Any]) -> Checkpoint:
-    return Checkpoint(
-        key=AttemptKey(row.study_id, row.number, row.attempt),
-        step=row.step,
-        uri=row.uri,
-        sha256=row.sha256,
-        size=row.size,
-        committed_at=row.committed_at,
     )

@@ -1,11 +1,12 @@
 """The studies in the database."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from service.domain.errors import NameTaken, StudyNotFound
@@ -13,11 +14,13 @@ from service.domain.query import Page, StudyQuery
 from service.domain.study import Study
 from service.store import tables
 from service.store.clock import Clock
+from service.store.types import UtcDateTime
+from service.usecases.ports import Offer
 from service.wire.study import StudyDefinition
 
 _rows = tables.studies
 _SEEN = _rows.c.deleted_at.is_(None)
-_LEFT_BEHIND = (tables.reports, tables.decisions, tables.checkpoints, tables.attempts, tables.trials)
+_LEFT_BEHIND = (tables.reports, tables.logs, tables.decisions, tables.checkpoints, tables.attempts, tables.trials)
 
 
 class SqlStudies:
@@ -61,6 +64,18 @@ class SqlStudies:
     def get(self, name: str) -> Study:
         """Read a study; StudyNotFound."""
         return self._one(name, lock=False)
+
+    def find(self, study_ids: Sequence[int]) -> Mapping[int, Study]:
+        """Read studies by their ids; those that are gone are left out."""
+        if not study_ids:
+            return {}
+        found = self._connection.execute(select(_rows).where(_SEEN, _rows.c.id.in_(study_ids)))
+        return {row.id: _study(row) for row in found}
+
+    def offering(self) -> Sequence[Offer]:
+        """Read the active studies that are not archived and have queued trials that are due."""
+        found = self._connection.execute(_OFFERING, {"now": self._clock.now})
+        return [Offer(_study(row), row.running) for row in found]
 
     def lock(self, name: str) -> Study:
         """Read a study and keep others from changing it until the commit; StudyNotFound."""
@@ -191,6 +206,16 @@ class SqlStudies:
 _NAMED = select(_rows).where(_SEEN, _rows.c.name == bindparam("named"))
 _NAMED_LOCKED = _NAMED.with_for_update()
 _DEFINITION = select(_rows.c.definition).where(_rows.c.id == bindparam("study"))
+_trials = tables.trials
+_here = _trials.c.study_id == _rows.c.id
+_due = or_(_trials.c.not_before.is_(None), _trials.c.not_before <= bindparam("now", type_=UtcDateTime))
+_RUNNING = select(func.count()).where(_here, _trials.c.state == "running").scalar_subquery()
+_OFFERING = (
+    select(_rows, _RUNNING.label("running"))
+    .where(_SEEN, _rows.c.state == "active", _rows.c.archived.is_(False))
+    .where(exists().where(_here, _trials.c.state == "queued", _due))
+    .order_by(_rows.c.id)
+)
 _this = and_(_rows.c.id == bindparam("study"), _SEEN)
 _SAVE = update(_rows).where(_this).values(seq=_rows.c.seq + 1).returning(*_rows.c)
 _BUMP = update(_rows).where(_this).values(seq=_rows.c.seq + 1).returning(_rows.c.seq)

@@ -8,9 +8,12 @@ from sqlalchemy import Connection
 
 from service.store.access import SqlAudit, SqlSessions, SqlTokens
 from service.store.attempts import SqlAttempts
+from service.store.checkpoints import SqlCheckpoints
 from service.store.clock import Clock, Told
-from service.store.curves import SqlCheckpoints, SqlPoints
+from service.store.curves import SqlPoints
 from service.store.deciding import SqlDecisions, SqlSuggesters
+from service.store.fleet import SqlWorkers
+from service.store.logs import SqlLogs
 from service.store.outbox import SqlEvents, SqlRequests
 from service.store.studies import SqlStudies
 from service.store.trials import SqlTrials
@@ -23,12 +26,14 @@ class SqlTransaction:
         self._connection = connection
         self._clock = Clock(connection, told)
         self.studies = SqlStudies(connection, self._clock)
-        self.trials = SqlTrials(connection, self.studies)
+        self.trials = SqlTrials(connection, self.studies, self._clock)
         self.attempts = SqlAttempts(connection, self._clock)
         self.points = SqlPoints(connection)
         self.decisions = SqlDecisions(connection)
         self.suggesters = SqlSuggesters(connection, self._clock)
-        self.checkpoints = SqlCheckpoints(connection)
+        self.checkpoints = SqlCheckpoints(connection, self._clock)
+        self.workers = SqlWorkers(connection, self._clock)
+        self.logs = SqlLogs(connection)
         self.events = SqlEvents(connection)
         self.requests = SqlRequests(connection, self._clock)
         self.tokens = SqlTokens(connection, self._clock)

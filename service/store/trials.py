@@ -12,18 +12,22 @@ from service.domain.errors import TrialNotFound
 from service.domain.query import Page, TrialQuery
 from service.domain.trial import Trial
 from service.store import tables
+from service.store.clock import Clock
 from service.store.filters import passes, placed
 from service.store.studies import SqlStudies
+from service.usecases.ports import PutOff
 from service.wire.trial import Failure, TrialState
 
 _rows = tables.trials
+_AT_ONCE = 1_000
 
 
 class SqlTrials:
     """The `Trials` port over one connection."""
 
-    def __init__(self, connection: Connection, studies: SqlStudies) -> None:
+    def __init__(self, connection: Connection, studies: SqlStudies, clock: Clock) -> None:
         self._connection = connection
+        self._clock = clock
         self._studies = studies
 
     def add(self, trial: Trial) -> Trial:
@@ -40,9 +44,34 @@ class SqlTrials:
         """Read a trial and keep others from changing it until the commit; TrialNotFound."""
         return self._one(study_id, number, lock=True)
 
-    def claim(self, study_id: int, count: int) -> Sequence[Trial]:
-        """Lock up to `count` queued trials, lowest numbers first, passing over those that others are claiming."""
-        return [_trial(row) for row in self._connection.execute(_CLAIM, {"s": study_id, "n": count})]
+    def claim(self, study_id: int, count: int, *, node: str | None = None) -> Sequence[Trial]:
+        """Lock up to `count` queued trials that are due and do not avoid the node, lowest numbers first.
+
+        Those that others are claiming are passed over.
+        """
+        given = {"s": study_id, "n": count, "now": self._clock.now} | ({} if node is None else {"node": node})
+        return [_trial(row) for row in self._connection.execute(_CLAIM if node is None else _CLAIM_AT, given)]
+
+    def put_off(self) -> Sequence[PutOff]:
+        """Read the queued trials, of all studies, that are not due yet or still avoid a node."""
+        now = self._clock.now
+        wanted = (
+            select(tables.studies.c.name, _rows.c.not_before, _rows.c.avoid, _rows.c.avoid_until)
+            .join(tables.studies, tables.studies.c.id == _rows.c.study_id)
+            .where(_rows.c.not_before.is_not(None), _rows.c.state == "queued", tables.studies.c.deleted_at.is_(None))
+            .where(or_(_rows.c.not_before > now, _rows.c.avoid_until > now))
+            .order_by(_rows.c.not_before)
+        )
+        return [PutOff(*row) for row in self._connection.execute(wanted)]
+
+    def pick(self, study_id: int, numbers: Sequence[int]) -> Mapping[int, Trial]:
+        """Read trials by their numbers; unknown ones are left out."""
+        found: dict[int, Trial] = {}
+        for place in range(0, len(numbers), _AT_ONCE):
+            some = _rows.c.number.in_(numbers[place : place + _AT_ONCE])
+            rows = self._connection.execute(select(_rows).where(_rows.c.study_id == study_id, some))
+            found |= {row.number: _trial(row) for row in rows}
+        return found
 
     def save(self, trial: Trial) -> Trial:
         """Write everything of a trial but its number; answers it with its new seq."""
@@ -100,6 +129,9 @@ class SqlTrials:
             "created_at": trial.created_at,
             "started_at": trial.started_at,
             "finished_at": trial.finished_at,
+            "not_before": trial.not_before,
+            "avoid": trial.avoid,
+            "avoid_until": trial.avoid_until,
         }
 
     def _value(self, trial: Trial) -> float | None:
@@ -115,9 +147,13 @@ _ONE_LOCKED = _ONE.with_for_update()
 _CLAIM = (
     select(_rows)
     .where(_rows.c.study_id == bindparam("s"), _rows.c.state == "queued")
+    .where(or_(_rows.c.not_before.is_(None), _rows.c.not_before <= bindparam("now")))
     .order_by(_rows.c.number)
     .limit(bindparam("n"))
     .with_for_update(skip_locked=True)
+)
+_CLAIM_AT = _CLAIM.where(
+    or_(_rows.c.avoid.is_(None), _rows.c.avoid != bindparam("node"), _rows.c.avoid_until <= bindparam("now"))
 )
 _COUNTS = (
     select(_rows.c.study_id, _rows.c.state, func.count())
@@ -164,4 +200,7 @@ def _trial(row: Row[Any]) -> Trial:
         created_at=row.created_at,
         started_at=row.started_at,
         finished_at=row.finished_at,
+        not_before=row.not_before,
+        avoid=row.avoid,
+        avoid_until=row.avoid_until,
     )

@@ -107,9 +107,11 @@ def _decide(tx: Transaction, taken: Taken, verdict: Verdict, token: int) -> Dire
     if verdict.system:
         tx.trials.save(replace(trial, system={**trial.system, **verdict.system}))
     directive = Directive(type=act, reason=verdict.reason)
-    if act != "continue":
-        tx.attempts.save([replace(attempt, directive=directive)])
-    return directive
+    if act == "continue":
+        return directive
+    attempt = attempt.told(directive)
+    tx.attempts.save([attempt])
+    return attempt.directive or directive
 
 
 def _possible(act: Told, study: Study, attempt: Attempt) -> Told:

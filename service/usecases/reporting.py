@@ -17,6 +17,7 @@ from service.domain.errors import (
 from service.domain.stopping import Stop
 from service.domain.study import Study
 from service.domain.trial import Attempt, AttemptKey, Point
+from service.usecases import resuming
 from service.usecases.ports import Transaction
 from service.usecases.stopping import Watches, decision, told
 from service.wire.lease import Directive, Report, Reported
@@ -77,7 +78,7 @@ def report_together(
             attempt, new = take(before, item.report, tx.now, item.ttl_seconds)
             if new and not _stopped(before) and (stop := watches.look(tx, study, before, new)):
                 stops[key] = stop
-                attempt = replace(attempt, directive=told(stop))
+                attempt = attempt.told(told(stop))
         except BasinError as refusal:
             results.append(refusal)
             continue
@@ -87,10 +88,12 @@ def report_together(
         results.append(Taken(answer, study, key, before.last_step, tuple(new), attempt.resumes))
     tx.points.append(points)
     tx.attempts.progress(list(changed.values()))
-    if stops:
-        tx.attempts.save([changed[key] for key in stops])
-        for key, stop in stops.items():
-            tx.decisions.append(decision(key, stop, tx.now))
+    compared = resuming.compare(tx, changed.values(), studies.values())
+    changed |= compared
+    if stops or compared:
+        tx.attempts.save([changed[key] for key in stops.keys() | compared.keys()])
+    for key, stop in stops.items():
+        tx.decisions.append(decision(key, stop, tx.now))
     return results
 
 

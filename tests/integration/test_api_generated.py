@@ -20,6 +20,7 @@ from service.wire.lease import Ask
 from service.wire.study import DEFINITION_EXAMPLE, StudyDefinition
 from service.wire.trial import NewTrial
 from tests.unit.service.http.analysing import analyses
+from tests.unit.service.http.keeping import introduce, keeper
 
 # Rules between fields and the order of states are not in the document; "1" and true are taken for a number.
 UNTOLD = [positive_data_acceptance, negative_data_rejection, ignored_auth]
@@ -34,6 +35,7 @@ def fill(tx: Transaction) -> None:
     for _ in range(18):
         trials.add(tx, "digits-mlp", NewTrial.model_validate({"params": params}))
     leasing.ask(tx, "digits-mlp", Ask(worker="w", max_trials=18), ttl_seconds=3_600)
+    introduce(tx)
 
 
 @pytest.fixture
@@ -48,6 +50,7 @@ def filled(database_url: str) -> Iterator[Any]:
             version="0.0.1",
             trust_network=True,
             analyses=analyses(store),
+            keeper=keeper(store),
         )
     )
     yield schemathesis.openapi.from_asgi("/v1/openapi.json", app, config=WITHOUT_TOKENS)

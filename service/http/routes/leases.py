@@ -1,6 +1,5 @@
 """Running trials: ask for one, report its curve, complete it."""
 
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Body
@@ -18,17 +17,16 @@ from service.domain.errors import (
     TrialNotFound,
     WrongState,
 )
-from service.http import convert, examples
-from service.http.addresses import AttemptNumber, Step, StudyName, TrialNumber
+from service.http import examples
+from service.http.addresses import AttemptNumber, StudyName, TrialNumber
 from service.http.answers import answer
 from service.http.documented import documented
 from service.http.permissions import sender
 from service.http.route import WorkerRoute
 from service.http.services import served
-from service.usecases import asking, checkpointing, completing
+from service.usecases import asking, completing
 from service.usecases.reporting import ReportItem, report_together
-from service.wire.lease import Ask, Complete, Completed, LeaseList, NewCheckpoint, Report, Reported
-from service.wire.trial import Checkpoint
+from service.wire.lease import Ask, Complete, Completed, LeaseList, Report, Reported
 
 router = APIRouter(prefix="/v1/studies/{study:study}", tags=["running trials"], route_class=WorkerRoute)
 _ATTEMPT = "/trials/{number:count}/attempts/{attempt:count}"
@@ -60,42 +58,6 @@ async def report(
     if services.judge is not None:
         return answer(await services.judge.report(item))
     return answer((await services.store.write_together(report_together, item)).answer)
-
-
-@router.put(
-    f"{_ATTEMPT}/checkpoints/{{step:count}}",
-    **documented(
-        "commit_checkpoint",
-        "Commit a checkpoint that is kept elsewhere",
-        answer=Checkpoint,
-        example=examples.CHECKPOINTS.checkpoints[0],
-        errors=[StudyNotFound, AttemptNotFound, StaleLease, NotYourAttempt],
-    ),
-)
-async def commit_checkpoint(
-    request: Request,
-    study: StudyName,
-    number: TrialNumber,
-    attempt: AttemptNumber,
-    step: Step,
-    body: Annotated[NewCheckpoint, Body(openapi_examples=examples.CHECKPOINT)],
-) -> Response:
-    """The next attempt goes on from the newest one. Sent again it changes nothing; other bytes take its place.
-
-    It renews the lease. The step is one that was reported, at most the last; what lies behind it is trained again.
-    """
-    services = served(request)
-    commit = partial(
-        checkpointing.commit,
-        study=study,
-        number=number,
-        attempt=attempt,
-        step=step,
-        body=body,
-        ttl_seconds=services.lease_ttl_seconds,
-        actor=sender(request),
-    )
-    return answer(convert.checkpoint(await services.store.write(commit)))
 
 
 @router.post(

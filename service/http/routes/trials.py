@@ -228,7 +228,7 @@ async def decisions(request: Request, study: StudyName, number: TrialNumber) -> 
 async def checkpoints(request: Request, study: StudyName, number: TrialNumber) -> Response:
     """Newest first."""
     found = await served(request).store.read(lambda tx: reading.checkpoints(tx, study, number))
-    return answer(wire.CheckpointList(checkpoints=tuple(map(convert.checkpoint, found))))
+    return answer(wire.CheckpointList(checkpoints=tuple(convert.checkpoint(study, one) for one in found)))
 
 
 def _view(tx: Transaction, study: str, number: int) -> TrialView:

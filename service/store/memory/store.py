@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from service.domain.errors import StoreUnavailable
 from service.domain.event import Event
 from service.store.memory.access import MemoryAudit, MemorySessions, MemoryTokens
+from service.store.memory.fleet import MemoryCheckpoints, MemoryLogs, MemoryWorkers
 from service.store.memory.records import (
     MemoryAttempts,
-    MemoryCheckpoints,
     MemoryDecisions,
     MemoryEvents,
     MemoryPoints,
@@ -42,12 +42,14 @@ class MemoryTransaction:
     def __init__(self, tables: Tables, now: datetime) -> None:
         self.now = now
         self.studies = MemoryStudies(tables, now)
-        self.trials = MemoryTrials(tables)
+        self.trials = MemoryTrials(tables, now)
         self.attempts = MemoryAttempts(tables, now)
         self.points = MemoryPoints(tables)
         self.decisions = MemoryDecisions(tables)
         self.suggesters = MemorySuggesters(tables, now)
-        self.checkpoints = MemoryCheckpoints(tables)
+        self.checkpoints = MemoryCheckpoints(tables, now)
+        self.workers = MemoryWorkers(tables, now)
+        self.logs = MemoryLogs(tables)
         self.events = MemoryEvents(tables)
         self.requests = MemoryRequests(tables, now)
         self.tokens = MemoryTokens(tables, now)

@@ -1,6 +1,7 @@
 """An application that needs tokens, tokens of every role and condition, and one good request for each operation."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -68,11 +69,15 @@ Arrange = Callable[[Api, dict[str, str]], str]
 
 @dataclass(frozen=True)
 class Sample:
-    """A request that succeeds if its sender may do it. `arrange` puts what it needs there, and answers its address."""
+    """A request that succeeds if its sender may do it. `arrange` puts what it needs there, and answers its address.
+
+    `prepare` does what is yet to be done by the one who holds the attempt, whose address it is given.
+    """
 
     arrange: Arrange
     body: Any = None
-    headers: Mapping[str, str] | None = None
+    content: bytes | None = None
+    prepare: Callable[[Api, str, dict[str, str]], None] | None = None
 
 
 def _at(address: str) -> Arrange:
@@ -108,6 +113,36 @@ def _token(api: Api, admin: dict[str, str]) -> str:
     return f"/v1/tokens/{made['id']}"
 
 
+WORKER_ID = "0b0e8a3c-6c1a-4d0e-9f4e-2f6f3c1d5a77"
+INSTANCE = "a" * 32
+BYTES = b"weights"
+SUM = hashlib.sha256(BYTES).hexdigest()
+
+
+def _worker(suffix: str = "") -> Arrange:
+    def arrange(api: Api, admin: dict[str, str]) -> str:
+        api.ok("PUT", f"/v1/workers/{WORKER_ID}", NEW_WORKER, headers=admin)
+        return f"/v1/workers/{WORKER_ID}{suffix}"
+
+    return arrange
+
+
+def _saved(api: Api, attempt: str, holder: dict[str, str]) -> None:
+    headers = {**holder, "content-type": "application/octet-stream"}
+    checked, api.check = api.check, False  # the document tells the answer to JSON alone
+    sent = api.call("PUT", f"{attempt}/checkpoints/0?token=1&sha256={SUM}", content=BYTES, headers=headers)
+    api.check = checked
+    assert sent.is_success, sent.text
+
+
+NEW_WORKER = {
+    "instance": INSTANCE,
+    "name": "node-1",
+    "protocol": 1,
+    "agent_version": "0.1.0",
+    "slots": 1,
+    "trainers": ["digits-mlp"],
+}
 POINTS = [{"step": 1, "metrics": {"loss": 0.5}}]
 SHA = "0" * 64
 SAMPLES: Mapping[str, Sample] = {
@@ -151,6 +186,18 @@ SAMPLES: Mapping[str, Sample] = {
     "commit_checkpoint": Sample(
         _at("/trials/0/attempts/1/checkpoints/0"), {"token": 1, "uri": "file:///x", "sha256": SHA, "size": 1}
     ),
+    "read_checkpoint": Sample(_at("/trials/0/attempts/1/checkpoints/0"), prepare=_saved),
+    "write_log": Sample(_at("/trials/0/attempts/1/logs?offset=0&token=1"), content=b"epoch 1\n"),
+    "read_log": Sample(_at("/trials/0/attempts/1/logs")),
+    "read_newest_log": Sample(_trial("/trials/0/logs")),
+    "register_worker": Sample(_at(f"/v1/workers/{WORKER_ID}"), NEW_WORKER),
+    "acquire": Sample(_worker(":acquire"), {"instance": INSTANCE, "request_id": "r", "wait_seconds": 0}),
+    "heartbeat": Sample(_worker(":heartbeat"), {"instance": INSTANCE}),
+    "list_workers": Sample(_at("/v1/workers")),
+    "get_worker": Sample(_worker()),
+    "drain_worker": Sample(_worker(":drain")),
+    "undrain_worker": Sample(_worker(":undrain")),
+    "forget_worker": Sample(_worker()),
     "create_token": Sample(_at("/v1/tokens"), {"name": "x", "role": "viewer"}),
     "list_tokens": Sample(_at("/v1/tokens")),
     "revoke_token": Sample(_token),

@@ -18,6 +18,7 @@ from service.wire.lease import Ask
 from service.wire.study import DEFINITION_EXAMPLE, StudyDefinition
 from service.wire.trial import NewTrial
 from tests.unit.service.http.analysing import analyses
+from tests.unit.service.http.keeping import introduce, keeper
 
 # Rules between fields and the order of states are not in the document; "1" and true are taken for a number.
 UNTOLD = [positive_data_acceptance, negative_data_rejection, ignored_auth]
@@ -34,6 +35,7 @@ def filled() -> MemoryStore:
         for _ in range(18):
             trials.add(tx, "digits-mlp", NewTrial.model_validate({"params": params}))
         leasing.ask(tx, "digits-mlp", Ask(worker="w", max_trials=18), ttl_seconds=3_600)
+        introduce(tx)
 
     store = MemoryStore()
     asyncio.run(store.write(fill))
@@ -50,6 +52,7 @@ APP = create_app(
         version="0.0.1",
         trust_network=True,
         analyses=analyses(STORE),
+        keeper=keeper(STORE),
     )
 )
 # A stream of events never ends.

@@ -64,7 +64,7 @@ def test_a_cancelled_trial_is_told_to_stop(api: Api) -> None:
     api.ok("POST", f"{study}/trials/0:cancel")
     report = {"token": lease["token"], "first_seq": 1, "points": points(1)}
     answer = api.ok("POST", f"{study}/trials/0/attempts/1:report", report)
-    assert answer["directive"] == {"type": "stop", "reason": "cancelled by a user", "id": None}
+    assert answer["directive"] == {"type": "stop", "reason": "cancelled by a user", "id": 1}
 
 
 @pytest.mark.parametrize("value", ["NaN", '"NaN"', "Infinity", '"-Infinity"', "1e999"])

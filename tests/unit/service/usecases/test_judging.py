@@ -76,7 +76,7 @@ class Bench:
 def test_auto_pauses_only_what_can_go_on(desk: Desk, scheduler: Any, resumes: bool, act: str) -> None:
     bench = Bench(desk, scheduler=scheduler)
     (lease,) = desk.ask(resumes=resumes)
-    assert bench.report(lease, 0.5) == Directive.model_validate({"type": act, "reason": "a rung"})
+    assert bench.report(lease, 0.5) == Directive.model_validate({"type": act, "reason": "a rung", "id": 1})
     assert bench.acts(0) == [(1, act)]
     (latest,) = bench.engine.asked
     assert (latest.step, dict(latest.metrics), latest.resumes) == (1, {"loss": 0.5, "x": 1}, resumes)
@@ -94,7 +94,7 @@ def test_a_rule_of_the_study_stands_before_its_scheduler(desk: Desk) -> None:
 def test_a_verdict_that_comes_after_a_stop_changes_nothing(desk: Desk) -> None:
     bench = Bench(desk, scheduler={"type": "asha"})
     (lease,) = desk.ask()
-    stopped = Directive(type="stop", reason="cancelled by a user")
+    stopped = Directive(type="stop", reason="cancelled by a user", id=1)
 
     async def cancelling(work: Callable[[], Any]) -> Any:
         verdict = work()
@@ -119,7 +119,7 @@ def test_a_verdict_does_not_undo_a_stop_of_the_next_report(desk: Desk) -> None:
         return verdict
 
     bench._judge._run = overtaken
-    assert bench.report(lease, 0.5) == Directive(type="stop", reason="loss is NaN at step 2")
+    assert bench.report(lease, 0.5) == Directive(type="stop", reason="loss is NaN at step 2", id=1)
     assert bench.acts(0) == [(2, "stop")]
 
 
