@@ -29,7 +29,7 @@ Id = Annotated[
 
 
 @router.put(
-    "/{worker_id}",
+    "/{worker_id:worker}",
     **documented(
         "register_worker",
         "Introduce a worker",
@@ -63,7 +63,7 @@ async def register(
 
 
 @router.post(
-    "/{worker_id}:acquire",
+    "/{worker_id:worker}:acquire",
     **documented(
         "acquire",
         "Ask for trials of any study that the worker can serve",
@@ -89,7 +89,7 @@ async def acquire(
 
 
 @router.post(
-    "/{worker_id}:heartbeat",
+    "/{worker_id:worker}:heartbeat",
     **documented(
         "heartbeat",
         "Say that a worker lives, and renew all that it holds",
@@ -124,7 +124,7 @@ async def list_(request: Request) -> Response:
 
 
 @router.get(
-    "/{worker_id}",
+    "/{worker_id:worker}",
     **documented(
         "get_worker", "Read a worker", answer=wire.Worker, example=worker_examples.WORKER, errors=[WorkerNotFound]
     ),
@@ -135,7 +135,7 @@ async def get(request: Request, worker_id: Id) -> Response:
 
 
 @router.post(
-    "/{worker_id}:drain",
+    "/{worker_id:worker}:drain",
     **documented(
         "drain_worker",
         "Let a worker take no more trials",
@@ -158,7 +158,7 @@ async def drain(
 
 
 @router.post(
-    "/{worker_id}:undrain",
+    "/{worker_id:worker}:undrain",
     **documented(
         "undrain_worker",
         "Let a worker take trials again",
@@ -177,7 +177,7 @@ async def undrain(request: Request, worker_id: Id) -> Response:
 
 
 @router.delete(
-    "/{worker_id}",
+    "/{worker_id:worker}",
     **documented(
         "forget_worker",
         "Forget a worker",
