@@ -21,10 +21,13 @@ from service.cli import (
     tokens,
     trial_change,
     trial_explain,
+    trial_files,
     trial_read,
     warm_start,
+    workers_change,
+    workers_read,
 )
-from service.cli.command import Declared, group, set_root
+from service.cli.command import Declared, group, set_default, set_root
 
 app = group("basin", "")
 set_root(
@@ -62,11 +65,20 @@ TRIAL: tuple[Declared, ...] = (
     trial_read.list_trials,
     trial_read.show,
     trial_explain.explain,
+    trial_files.logs,
+    trial_files.checkpoints,
     enqueue.enqueue,
     enqueue.add,
     trial_change.cancel,
 )
 TOKEN: tuple[Declared, ...] = (tokens.create, tokens.list_tokens, tokens.revoke)
+WORKERS: tuple[Declared, ...] = (
+    workers_read.list_workers,
+    workers_read.show,
+    workers_change.drain,
+    workers_change.undrain,
+    workers_change.forget,
+)
 SERVER: tuple[Declared, ...] = (serve.up, serve.serve, serve.migrate, configuration.config)
 ACCESS: tuple[Declared, ...] = (login.login, login.logout, audit.audit)
 IMPORT: tuple[Declared, ...] = (import_optuna.optuna,)
@@ -79,6 +91,10 @@ for one in STUDY:
 _trial = group("trial", "Look at trials; enqueue, add and cancel them.")
 for one in TRIAL:
     one.add_to(_trial)
+_workers = group("workers", "Look at workers; drain and forget them.")
+set_default(_workers, workers_read.list_workers)
+for one in WORKERS:
+    one.add_to(_workers)
 _import = group("import", "Take over studies from other programs.")
 for one in IMPORT:
     one.add_to(_import)
@@ -96,5 +112,6 @@ EVENTS.add_to(app, "Studies")
 app.add_typer(_study, rich_help_panel="Studies")
 app.add_typer(_trial, rich_help_panel="Studies")
 app.add_typer(_import, rich_help_panel="Studies")
+app.add_typer(_workers, rich_help_panel="Workers")
 for one in THIS_COMMAND:
     one.add_to(app, "This command")

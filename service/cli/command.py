@@ -132,6 +132,19 @@ def set_root(app: typer.Typer, help: str, *examples: str) -> None:
     app.callback(cls=Group, help=help, epilog=_epilog(examples), invoke_without_command=True)(root)
 
 
+def set_default(app: typer.Typer, declared: Declared) -> None:
+    """Let the name of a group alone do what one of its commands does."""
+
+    def default(ctx: typer.Context, **given: Any) -> int | None:
+        session = _opened(ctx, declared.shared, given)
+        return _run(declared.function, session, given) if ctx.invoked_subcommand is None else None
+
+    _sign(default, list(inspect.signature(declared.function, eval_str=True).parameters.values())[1:], declared.shared)
+    app.callback(cls=Group, epilog=_epilog(declared.examples), invoke_without_command=True, no_args_is_help=False)(
+        default
+    )
+
+
 def _opened(ctx: typer.Context, shared: dict[str, Any], given: dict[str, Any]) -> Session:
     """The session of this run, with the options given here on top of those given before; they leave `given`."""
     options = Options(**{name: given.pop(name) for name in shared})

@@ -4,7 +4,6 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from starlette.requests import Request
 from starlette.routing import Match
 from starlette.types import Scope
 
@@ -23,11 +22,10 @@ _READ_OFF_BYTES = 8 << 20
 
 def kinds(method: str, path: str) -> tuple[str, ...]:
     """The kinds of body that are read at an address."""
-    if method == "PUT" and _CHECKPOINT.fullmatch(path):
-        return (JSON, BYTES)
-    if method == "POST" and _LOGS.fullmatch(path):
+    if _LOGS.fullmatch(path) and method == "POST":
         return (BYTES,)
-    return (JSON,)
+    # With another method they are told that it is not possible there, whatever they bring.
+    return (JSON, BYTES) if _LOGS.fullmatch(path) or _CHECKPOINT.fullmatch(path) else (JSON,)
 
 
 @dataclass(frozen=True)
@@ -52,10 +50,9 @@ class Limits:
     def of(self, scope: Scope) -> Limit:
         """The limit of a request."""
         if sends_bytes(scope):
-            wanted = kinds(scope["method"], scope["path"])
-            if wanted == (JSON, BYTES):
+            if scope["method"] == "PUT" and _CHECKPOINT.fullmatch(scope["path"]):
                 return Limit(self.checkpoint, "max_checkpoint_bytes")
-            if wanted == (BYTES,):
+            if _LOGS.fullmatch(scope["path"]):
                 return Limit(MOST_AT_ONCE, None)
         return Limit(self.body, "max_body_bytes")
 
@@ -76,10 +73,10 @@ class UploadRoute(WireRoute):
         return super().matches(scope)
 
 
-async def read_off(request: Request) -> None:
+async def read_off(body: AsyncIterator[bytes]) -> None:
     """Read on for a while what nobody wants any more."""
     seen = 0
-    async for piece in request.stream():
+    async for piece in body:
         seen += len(piece)
         if seen > _READ_OFF_BYTES:
             return

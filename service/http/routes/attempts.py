@@ -35,7 +35,7 @@ from service.usecases.keeping import Keeper, Place
 from service.usecases.logs import LogPart
 from service.wire.lease import NewCheckpoint, Sha256
 from service.wire.trial import Checkpoint
-from service.wire.worker import LogWritten, Stored
+from service.wire.worker import LogWritten
 
 router = APIRouter(prefix="/v1/studies/{study:study}/trials/{number:count}", tags=["running trials"])
 _CHECKPOINT = "/attempts/{attempt:count}/checkpoints/{step:count}"
@@ -75,12 +75,13 @@ async def upload_checkpoint(
 ) -> Response:
     """The bytes of a checkpoint, streamed: kept once they are whole and their sum is right."""
     place = Place(study, number, attempt, step)
+    body = request.stream()
     try:
-        saved = await _keeper(request).save(place, token, sha256, unless_empty(request.stream()), sender(request))
+        saved = await _keeper(request).save(place, token, sha256, unless_empty(body), sender(request))
     except Refused:
-        await read_off(request)
+        await read_off(body)
         raise
-    return answer(Stored(attempt=attempt, step=step, sha256=saved.sha256, size=saved.size))
+    return answer(convert.checkpoint(study, saved))
 
 
 # Before the route of the same address that reads JSON, and tells of both in the document.
@@ -102,8 +103,8 @@ async def commit_checkpoint(
     It renews the lease. The step is one that was reported, at most the last; what lies behind it is trained again.
 
     As `application/octet-stream` the bytes themselves are sent, with `token` and `sha256` in the address: the server
-    keeps them, and answers `attempt`, `step`, `sha256` and `size`. They count once all of them are safe, and older ones
-    of the trial are removed (see the study's `checkpoints`).
+    keeps them. They count once all of them are safe, and older ones of the trial are removed (see the study's
+    `checkpoints`).
     """
     services = served(request)
     if services.keeper is not None:

@@ -30,7 +30,7 @@ Id = Annotated[
 
 
 @router.put(
-    "/{worker_id}",
+    "/{worker_id:worker}",
     **documented(
         "register_worker",
         "Introduce a worker",
@@ -64,7 +64,7 @@ async def register(
 
 
 @router.post(
-    "/{worker_id}:acquire",
+    "/{worker_id:worker}:acquire",
     **documented(
         "acquire",
         "Ask for trials of any study that the worker can serve",
@@ -90,7 +90,7 @@ async def acquire(
 
 
 @router.post(
-    "/{worker_id}:heartbeat",
+    "/{worker_id:worker}:heartbeat",
     **documented(
         "heartbeat",
         "Say that a worker lives, and renew all that it holds",
@@ -125,7 +125,7 @@ async def list_(request: Request) -> Response:
 
 
 @router.get(
-    "/{worker_id}",
+    "/{worker_id:worker}",
     **documented(
         "get_worker", "Read a worker", answer=wire.Worker, example=worker_examples.WORKER, errors=[WorkerNotFound]
     ),
@@ -136,7 +136,7 @@ async def get(request: Request, worker_id: Id) -> Response:
 
 
 @router.post(
-    "/{worker_id}:drain",
+    "/{worker_id:worker}:drain",
     **documented(
         "drain_worker",
         "Let a worker take no more trials",
@@ -159,7 +159,7 @@ async def drain(
 
 
 @router.post(
-    "/{worker_id}:undrain",
+    "/{worker_id:worker}:undrain",
     **documented(
         "undrain_worker",
         "Let a worker take trials again",
@@ -178,7 +178,7 @@ async def undrain(request: Request, worker_id: Id) -> Response:
 
 
 @router.delete(
-    "/{worker_id}",
+    "/{worker_id:worker}",
     **documented(
         "forget_worker",
         "Forget a worker",

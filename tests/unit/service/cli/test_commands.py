@@ -26,6 +26,7 @@ COMMANDS: list[tuple[tuple[str, ...], Declared]] = [
     *((("study", one.name), one) for one in app.STUDY),
     *((("trial", one.name), one) for one in app.TRIAL),
     *((("import", one.name), one) for one in app.IMPORT),
+    *((("workers", one.name), one) for one in app.WORKERS),
 ]
 
 
