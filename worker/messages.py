@@ -7,7 +7,7 @@ everywhere on the wire. A line that cannot be read ends the attempt: the two sid
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 Scalar = bool | int | float | str | None
@@ -89,12 +89,18 @@ Message = Task | Command | Started | Reported | Saved | Ended
 _KINDS: Mapping[str, type[Message]] = {
     kind.__name__.lower(): kind for kind in (Task, Command, Started, Reported, Saved, Ended)
 }
+_FIELDS = {kind: tuple(one.name for one in fields(kind)) for kind in _KINDS.values()}
 
 
 def encode(message: Message) -> bytes:
     """A message as a line."""
-    body = {"type": type(message).__name__.lower(), **asdict(message)}
-    return json.dumps(_finite(body), ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    body = {"type": type(message).__name__.lower()} | {name: getattr(message, name) for name in _FIELDS[type(message)]}
+    try:
+        text = json.dumps(body, ensure_ascii=False, allow_nan=False, default=_plain)
+    except ValueError:
+        text = json.dumps(_finite(body), ensure_ascii=False, allow_nan=False, default=_plain)
+    # Half a character, out of a file name for instance, is no reason to lose a message.
+    return text.encode(errors="replace") + b"\n"
 
 
 def decode(line: bytes) -> Message:
@@ -116,10 +122,16 @@ def lines(buffer: bytearray) -> Iterator[bytes]:
         yield line
 
 
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"a message cannot hold a {type(value).__name__}")
+
+
 def _finite(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {name: _finite(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(one) for one in value]
