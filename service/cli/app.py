@@ -20,6 +20,7 @@ from service.cli import (
     trial_explain,
     trial_read,
     warm_start,
+    worker,
 )
 from service.cli.command import Declared, group, set_root
 
@@ -30,6 +31,7 @@ set_root(
     "basin up                              a server on this machine",
     "basin study template > study.yaml     a study to start from",
     "basin study create study.yaml",
+    "basin worker --trainer digits-mlp     run its trials on this machine",
     "basin study list",
 )
 
@@ -80,6 +82,7 @@ for one in IMPORT:
 
 for one in SERVER:
     one.add_to(app, "A server")
+worker.add_to(app, "A server")
 EVENTS.add_to(app, "Studies")
 app.add_typer(_study, rich_help_panel="Studies")
 app.add_typer(_trial, rich_help_panel="Studies")
