@@ -54,7 +54,6 @@ class Orders:
         self.end: End | None = None
         self.reason = ""
         self.save = False
-        self.pending = False
         self.given = threading.Event()
 
     def give(self, order: Order, reason: str = "") -> None:
@@ -63,7 +62,6 @@ class Orders:
             self.save = True
         elif self.end != "stop":
             self.end, self.reason = order, reason
-        self.pending = True
         self.given.set()
 
 
@@ -148,7 +146,7 @@ class Trial:
             self._step, self._any = step, True
             if self._held:
                 self._tell_held()
-        if self.orders.pending:
+        if self.orders.end is not None or self.orders.save:
             self._obey()
 
     def checkpoint(self, state: Any, step: int | None = None) -> Path | None:
@@ -158,15 +156,15 @@ class Trial:
         is fine. When this returns it stands whole on disk. A full disk is told in the log and answered with None.
         """
         at = self._step if step is None else step
-        written = checkpoint.save(state, self._checkpoints, at)
+        # Before it is written: an order that comes meanwhile is another one.
         self.orders.save = False
+        written = checkpoint.save(state, self._checkpoints, at)
         if written is None:
             self.log(f"basin: no space left for the checkpoint of step {at}; training goes on without it")
             return None
         self._saved = at
         self._held.append((at, written))
         self._tell_held()
-        self.orders.pending = self.orders.end is not None
         if self.orders.end in {"pause", "preempt"} and not self._asks and at >= self._step:
             self._end()
         return written.path

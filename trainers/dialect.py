@@ -120,7 +120,8 @@ def _number(name: str, value: Any) -> float:
     if isinstance(value, str | bytes):
         raise TypeError(f"report: {name} must be a number; it is {value!r}")
     try:
-        return float(value)
+        # A tensor of a graph warns when it is made a number.
+        return float(value.detach() if hasattr(value, "detach") else value)
     except (TypeError, ValueError, RuntimeError, OverflowError):
         raise TypeError(f"report: {name} must be a number; it is a {type(value).__name__}") from None
 

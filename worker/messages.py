@@ -89,16 +89,19 @@ Message = Task | Command | Started | Reported | Saved | Ended
 _KINDS: Mapping[str, type[Message]] = {
     kind.__name__.lower(): kind for kind in (Task, Command, Started, Reported, Saved, Ended)
 }
-_FIELDS = {kind: tuple(one.name for one in fields(kind)) for kind in _KINDS.values()}
+_FIELDS = {kind: (name, tuple(one.name for one in fields(kind))) for name, kind in _KINDS.items()}
 
 
 def encode(message: Message) -> bytes:
     """A message as a line."""
-    body = {"type": type(message).__name__.lower()} | {name: getattr(message, name) for name in _FIELDS[type(message)]}
+    kind, names = _FIELDS[type(message)]
+    body: dict[str, Any] = {"type": kind}
+    for name in names:
+        body[name] = getattr(message, name)
     try:
-        text = json.dumps(body, ensure_ascii=False, allow_nan=False, default=_plain)
+        text = _ENCODER.encode(body)
     except ValueError:
-        text = json.dumps(_finite(body), ensure_ascii=False, allow_nan=False, default=_plain)
+        text = _ENCODER.encode(_finite(body))
     # Half a character, out of a file name for instance, is no reason to lose a message.
     return text.encode(errors="replace") + b"\n"
 
@@ -142,3 +145,7 @@ def _read(name: str, value: Any) -> Any:
     if name in {"metrics", "values"} and isinstance(value, dict):
         return {metric: float(number) for metric, number in value.items()}
     return tuple(value) if isinstance(value, list) else value
+
+
+# Made once: a trainer waits while its report is written.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_plain, separators=(",", ":"))

@@ -23,6 +23,7 @@ LOG = "log"
 _TAIL = 16_000
 _LONGEST_LINE = 8 << 20
 _WAITING = 1_000
+_PIECE = 1 << 18
 _TO_EXIT = 10.0
 _TO_DUMP = 2.0
 _LOOK = 0.05
@@ -118,7 +119,7 @@ class Process:
 
     async def begin(self, channel: socket.socket, first: bytes) -> None:
         """Hand over what it reads first, and begin to listen."""
-        reader, self._writer = await asyncio.open_connection(sock=channel, limit=_LONGEST_LINE)
+        reader, self._writer = await asyncio.open_connection(sock=channel)
         self._writer.write(first)
         self._listening = asyncio.ensure_future(self._listen(reader))
 
@@ -175,29 +176,34 @@ class Process:
         """Read until the line is closed, and a little longer than the process lives if something holds it open."""
         said: Ended | None = None
         trouble = ""
-        reading = asyncio.ensure_future(reader.readline())
-        while True:
-            either: list[asyncio.Future[Any]] = [reading, self._forked.exited]
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if not reading.done():
-                await asyncio.wait([reading], timeout=_TO_EXIT)
-            if not reading.done():
-                reading.cancel()
-                break
+        buffer = bytearray()
+        while data := await self._read(reader):
+            buffer += data
             try:
-                line = reading.result()
-                if not line.endswith(b"\n"):
-                    break
-                message = messages.decode(line)
-            except (ValueError, ConnectionError) as error:
+                for line in messages.lines(buffer):
+                    message = messages.decode(line)
+                    if isinstance(message, Ended):
+                        said = said or message
+                    else:
+                        await self._heard.put(message)
+                if len(buffer) > _LONGEST_LINE:
+                    raise ValueError(f"a line of more than {_LONGEST_LINE} bytes")
+            except ValueError as error:
                 trouble = f"what it said could not be read: {error}"
                 break
-            if isinstance(message, Ended):
-                said = said or message
-            else:
-                await self._heard.put(message)
-            reading = asyncio.ensure_future(reader.readline())
         await self._last(said, trouble)
+
+    async def _read(self, reader: asyncio.StreamReader) -> bytes:
+        """What comes next; nothing once the line is closed, or held open by something that outlives the process."""
+        reading = asyncio.ensure_future(reader.read(_PIECE))
+        exited = self._forked.exited
+        if not exited.done():
+            either: list[asyncio.Future[Any]] = [reading, exited]
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            return await asyncio.wait_for(reading, _TO_EXIT)
+        except (TimeoutError, ConnectionError):
+            return b""
 
     async def _last(self, said: Ended | None, trouble: str) -> None:
         """It has said all that it will: see it go, and say how."""

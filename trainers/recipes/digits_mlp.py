@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from trainers.api import Trial
 
 DEFAULTS: Mapping[str, Any] = {
-    "learning_rate": 1e-3,
+    "learning_rate": 3e-3,
     "weight_decay": 1e-4,
     "dropout": 0.1,
     "lambda": 0.0,

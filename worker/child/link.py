@@ -1,4 +1,4 @@
-"""The line to the agent: what the trainer tells waits in a queue for a thread that sends, another one listens.
+"""The line to the agent. A thread sends what could not be sent at once, another one listens.
 
 Telling never waits. An agent that does not read costs memory up to a bound, and disk beyond it.
 """
@@ -30,6 +30,7 @@ class Link:
         self._waiting: deque[messages.Message] = deque()
         self._backlog = Backlog(spill)
         self._awake = threading.Event()
+        self._lock = threading.Lock()
         self._finishing = False
         self._broken = False
         self._seq = 0
@@ -44,10 +45,21 @@ class Link:
         self._receiver.start()
 
     def tell(self, message: messages.Message) -> None:
-        """Put a message behind those that wait."""
-        self._waiting.append(message)
-        if not self._awake.is_set():
-            self._awake.set()
+        """Send a message, if that can be done at once: then it is told, whatever happens next. Else let it wait."""
+        if not self._lock.acquire(blocking=False):
+            self._waiting.append(message)
+        else:
+            try:
+                if self._waiting or self._backlog:
+                    self._waiting.append(message)
+                else:
+                    self._backlog.add(messages.encode(message))
+                    self._push()
+                    if not self._backlog:
+                        return
+            finally:
+                self._lock.release()
+        self._awake.set()
 
     def reported(self, step: int, metrics: Mapping[str, float], elapsed: float, cost: float | None) -> None:
         """One point of the curve."""
@@ -75,10 +87,12 @@ class Link:
                     return
                 self._awake.wait()
             self._awake.clear()
-            while self._waiting:
-                many = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
-                self._backlog.add(b"".join(map(messages.encode, many)))
+            with self._lock:
                 self._push()
+                while self._waiting:
+                    many = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
+                    self._backlog.add(b"".join(map(messages.encode, many)))
+                    self._push()
 
     def _push(self) -> None:
         try:

@@ -35,8 +35,9 @@ def begin(channel: int, log: int) -> NoReturn:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
     with socket.socket(fileno=channel) as sock:
-        file = sock.makefile("rb", buffering=0)
-        first, second = _line(file), _line(file)
+        # Closed again at once: as long as it is open, so is the socket, in whatever the trainer forks.
+        with sock.makefile("rb", buffering=0) as file:
+            first, second = _line(file), _line(file)
         start = launch.decode(first)
         _settle(start)
         if start.check:

@@ -147,8 +147,8 @@ def _number(name: str, value: Any) -> float:
     try:
         if isinstance(value, str | bytes):
             raise TypeError
-        return float(value)
-    except (TypeError, ValueError, RuntimeError):
+        return float(value.detach() if hasattr(value, "detach") else value)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         raise TypeError(
             f"the trainer returned a {type(value).__name__} as {name}: return a number, a mapping of metrics or nothing"
         ) from None
