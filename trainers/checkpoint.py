@@ -152,7 +152,7 @@ def _unpack(path: Path) -> Path:
                 raise ValueError(f"{path.name} holds {member.name!r}, which would lie outside its folder")
             if member.isdir():
                 target.mkdir(parents=True, exist_ok=True)
-            elif (held := archive.extractfile(member)) is not None and member.isreg():
+            elif member.isreg() and (held := archive.extractfile(member)) is not None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with target.open("wb") as file:
                     shutil.copyfileobj(held, file, _BLOCK)

@@ -42,7 +42,7 @@ def real(params: Mapping[str, Any], name: str, low: float, high: float) -> float
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise OutsideSpace(f"the study's space has {name} = {value!r}, but the objective asks for a real number")
     _within(name, value, low, high)
-    return float(value)
+    return float(min(max(value, low), high))
 
 
 def whole(params: Mapping[str, Any], name: str, low: int, high: int) -> int:

@@ -1,7 +1,9 @@
 """A trial without a worker: for notebooks, tests and a first try at the desk. It keeps what it is told."""
 
 import itertools
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -46,15 +48,16 @@ class LocalTrial(Trial):
         order_after: int = 1,
         **more: Any,
     ) -> None:
-        # Kept as long as the trial: it is removed with it.
-        self._scratch = None if folder else tempfile.TemporaryDirectory(prefix="basin-trial-")
+        if folder is None:
+            folder = Path(tempfile.mkdtemp(prefix="basin-trial-"))
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self._kept = Kept(show)
         self._order = order
         self._left = itertools.count(order_after - 1, -1)
         super().__init__(
             params=params,
             seed=seed,
-            folder=folder or Path(self._scratch.name if self._scratch else "."),
+            folder=folder,
             channel=self._kept,
             **more,
         )

@@ -2,12 +2,11 @@
 
 import faulthandler
 import os
-import random
 import signal
 import socket
 import sys
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,7 +15,7 @@ from trainers import command, registry
 from trainers.api import Orders, Resume, Stop, Trial
 from trainers.source import Train, TrainerProblem
 from worker import launch, messages
-from worker.child import verdict
+from worker.child import slot, verdict
 from worker.child.link import Link
 
 SCRATCH = "scratch"
@@ -39,7 +38,7 @@ def begin(channel: int, log: int) -> NoReturn:
         with sock.makefile("rb", buffering=0) as file:
             first, second = _line(file), _line(file)
         start = launch.decode(first)
-        _settle(start)
+        slot.settle(start)
         if start.check:
             _answer(sock, _checked(start))
         task = messages.decode(second)
@@ -118,7 +117,7 @@ def _attempt(sock: socket.socket, start: launch.Launch, task: messages.Task) -> 
 def _trained(start: launch.Launch, task: messages.Task, trial: Trial, link: Link) -> messages.Ended:
     try:
         train = _trainer(start)
-        _seed(task)
+        slot.seed(task)
         link.tell(messages.Started(pid=os.getpid()))
         value = train(trial)
     except TrainerProblem as problem:
@@ -151,41 +150,6 @@ def _answer(sock: socket.socket, ended: messages.Ended) -> NoReturn:
     _flush()
     sock.sendall(messages.encode(ended))
     os._exit(0)
-
-
-def _settle(start: launch.Launch) -> None:
-    """Take the slot's environment, folder and number of threads."""
-    os.environ.clear()
-    os.environ.update(start.environment)
-    os.chdir(start.directory)
-    sys.path.insert(0, start.directory)
-    if not start.command:
-        _threads(start.environment)
-
-
-def _threads(environment: Mapping[str, str]) -> None:
-    """The libraries have read the zygote's environment when they were loaded, not this one: they must be told."""
-    named = environment.get("OMP_NUM_THREADS", "").partition(",")[0]
-    count = int(named) if named.isdigit() and int(named) else len(os.sched_getaffinity(0))
-    if (torch := sys.modules.get("torch")) is not None:
-        torch.set_num_threads(count)
-    if "numpy" in sys.modules:
-        try:
-            from threadpoolctl import threadpool_limits
-        except ImportError:
-            return
-        threadpool_limits(limits=count)
-
-
-def _seed(task: messages.Task) -> None:
-    """All forks of one zygote would draw the same, or none of them what the seed says."""
-    random.seed(task.seed)  # noqa: TID251
-    if (numpy := sys.modules.get("numpy")) is not None:
-        numpy.random.seed(task.seed % 2**32)
-    if (torch := sys.modules.get("torch")) is not None:
-        torch.manual_seed(task.seed % 2**63)
-        if task.memory_fraction is not None and task.device.startswith("cuda"):
-            torch.cuda.set_per_process_memory_fraction(task.memory_fraction)
 
 
 def _resume(task: messages.Task) -> Resume | None:
