@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from service.wire.lease import Lease, Usage
-from service.wire.worker import Acquire, GpuUse, HeartbeatAnswer
+from service.wire.worker import Acquire, Acquired, GpuUse, HeartbeatAnswer
 from worker import leftovers
 from worker.attempt import Attempt, Starter
 from worker.board import Board
@@ -63,6 +63,7 @@ class Agent:
         self._tasks: set[asyncio.Task[None]] = set()
         self._haste: Haste | None = None
         self._hastened = asyncio.Event()
+        self._ending = asyncio.Event()
         self._may_take = asyncio.Event()
         self._slot_free = asyncio.Event()
         self._taken = 0
@@ -94,6 +95,7 @@ class Agent:
             self._haste = haste
             self._board.state = "draining" if haste == "drain" else "leaving"
             self._hastened.set()
+            self._ending.set()
             self._slot_free.set()
             self._may_take.set()
 
@@ -150,10 +152,12 @@ class Agent:
                 selectors=self.plan.selectors,
             )
             try:
-                acquired = await self._client.acquire(self._identity.id, body)
+                acquired = await self._poll(body)
             except Refused as refused:
                 await self._refused(refused)
                 continue
+            if acquired is None:
+                break
             for lease in acquired.leases:
                 await self._begin(lease)
             self._drained(acquired.directive.type == "drain", acquired.directive.reason)
@@ -161,6 +165,23 @@ class Agent:
                 await asyncio.sleep(min(_SOON, self._timing.acquire))
         while self._tasks:
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _poll(self, body: Acquire) -> Acquired | None:
+        """Ask, and wait for the answer: it may bring trials, also to one that is to take no more meanwhile.
+
+        None when there will be none: the server is away, and this worker is to end.
+        """
+        polling = asyncio.ensure_future(self._client.acquire(self._identity.id, body))
+        ending = asyncio.ensure_future(self._ending.wait())
+        try:
+            await asyncio.wait({polling, ending}, return_when=asyncio.FIRST_COMPLETED)
+            while not polling.done() and self._client.link.away is None:
+                await asyncio.wait({polling}, timeout=min(_SOON, self._timing.acquire))
+            return polling.result() if polling.done() else None
+        finally:
+            polling.cancel()
+            ending.cancel()
+            await asyncio.gather(polling, ending, return_exceptions=True)
 
     async def _wanted(self) -> int:
         """How many trials to ask for, once there is a free slot; 0 when no more are to be taken."""
@@ -239,6 +260,8 @@ class Agent:
         with contextlib.suppress(Refused):
             body = complete(lease, failed("infra", why), Usage(), checkpoint=False)
             await self._client.complete(Held.of(lease), body)
+        # It may come again at once, and then again.
+        await asyncio.sleep(min(_SOON, self._timing.acquire))
 
     async def _end_when_idle(self) -> None:
         limit = self.plan.exit_when_idle

@@ -231,6 +231,8 @@ class Attempt:
             self._end(Cut("invalid", f"what it reported at step {said.step} cannot be taken: {first}"))
             return
         self._seq += 1
+        if self._seq == 1:  # from now on the patience is that for a step
+            self._looked.set()
         self._last_step = said.step
         self._shown.point(said.step, said.metrics.get(self._shown.metric))
         self.delivery.add([(self._seq, point)])

@@ -19,6 +19,7 @@ LONGEST_DELAY = 30.0
 _GONE = frozenset({"stale_lease", "gone"})
 # Statuses by which a proxy says that there is no server behind it.
 _NOBODY = frozenset({502, 503, 504})
+_SAID_AFTER = 5
 
 T = TypeVar("T")
 
@@ -145,6 +146,8 @@ class Link:
             if not isinstance(again, Again):
                 return again
             self._failed(again, asked_at)
+            if tries == _SAID_AFTER and not again.away:
+                self._say(f"the server cannot do it now ({again.cause}); it is asked again and again")
             await self._wait(self.delay(tries, again.after))
             tries += 1
 
