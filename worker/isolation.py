@@ -25,6 +25,19 @@ def adopt_orphans() -> None:
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
+def interrupt(pid: int, number: int) -> None:
+    """Signal the main thread of a process. What is sent to the process may go to another, and leave this one asleep."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    try:
+        failed = libc.tgkill(pid, pid, number)
+    except AttributeError:
+        # A C library of before 2020.
+        os.kill(pid, number)
+        return
+    if failed:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
 def no_core_files() -> None:
     """A crash of a large process must not fill the disk."""
     hard = resource.getrlimit(resource.RLIMIT_CORE)[1]

@@ -17,7 +17,7 @@ from typing import Any
 from worker import isolation, launch, messages
 from worker.launch import Launch
 from worker.messages import Command, Ended, Message, Task
-from worker.zygotes import CannotFork, Exit, Forked, Zygotes
+from worker.zygotes import ANY, CannotFork, Exit, Forked, Zygotes
 
 LOG = "log"
 _TAIL = 16_000
@@ -42,9 +42,13 @@ class TrainerProblem(Exception):
 
 
 class Processes:
-    """Starts the processes of attempts. What trainers need is loaded once, ahead of them, in a process beside."""
+    """Starts the processes of attempts. What trainers need is loaded once, ahead of them, in a process beside.
 
-    def __init__(self, log: Path, environment: Mapping[str, str], trainers: Sequence[str] = ()) -> None:
+    `trainers` are those that it will be asked for, as `Launch.trainer` names them; commands need nothing. Where they
+    are not named, torch is loaded in any case.
+    """
+
+    def __init__(self, log: Path, environment: Mapping[str, str], trainers: Sequence[str] = ANY) -> None:
         self._zygotes = Zygotes(log, environment, trainers)
         self._log = log
 

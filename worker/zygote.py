@@ -158,7 +158,7 @@ class Zygote:
         for pid, known in self._living.items():
             if known == key:
                 with contextlib.suppress(ProcessLookupError):
-                    (os.killpg if group else os.kill)(pid, number)
+                    (os.killpg if group else isolation.interrupt)(pid, number)
 
     def _reap(self) -> None:
         for pid in self._zombies():

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+ANY = ("any.py:function",)
+"""Stands for functions of the user's own, whatever they are."""
 _PATIENCE = 10.0
 _HOME = str(Path(__file__).resolve().parent.parent)
 # The folder that it is started in is not where it imports from: a file there called like a library would be loaded.
@@ -84,7 +86,7 @@ class Zygote:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
-                env={**environment, **_ONE_THREAD, "PYTORCH_NVML_BASED_CUDA_CHECK": "1"},
+                env={**_open_to_all(environment), **_ONE_THREAD, "PYTORCH_NVML_BASED_CUDA_CHECK": "1"},
                 pass_fds=[its.fileno()],
                 start_new_session=True,
             )
@@ -188,7 +190,7 @@ class Zygote:
 class Zygotes:
     """The zygote that forks now. One that is unfit is replaced, and ends when the last that it forked has ended."""
 
-    def __init__(self, log: Path, environment: Mapping[str, str], trainers: Sequence[str] = ()) -> None:
+    def __init__(self, log: Path, environment: Mapping[str, str], trainers: Sequence[str]) -> None:
         self._log = log
         self._environment = environment
         self._trainers = tuple(trainers)
@@ -229,6 +231,11 @@ def _answer(future: "asyncio.Future[Any] | None", what: Any) -> None:
         future.set_exception(what)
     else:
         future.set_result(what)
+
+
+def _open_to_all(environment: Mapping[str, str]) -> dict[str, str]:
+    """Without the worker's own settings: its token could be read in /proc by what is forked."""
+    return {name: value for name, value in environment.items() if not name.startswith("BASIN_")}
 
 
 def _signal(pid: int, number: int, *, group: bool) -> None:

@@ -11,7 +11,7 @@ from tests.integration.worker.running import Running
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Processes with nothing loaded ahead."""
-    running = Running(tmp_path_factory.mktemp("bare"))
+    running = Running(tmp_path_factory.mktemp("bare"), BASIN_TOKEN="secret")
     yield running
     running.close()
 

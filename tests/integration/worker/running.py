@@ -48,8 +48,9 @@ class Running:
     def __init__(self, folder: Path, trainers: Sequence[str] = (), **environment: str) -> None:
         self._runner = asyncio.Runner()
         self.folder = folder
-        self.environment = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
-        self.processes = self.do(self._processes(trainers))
+        given = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+        self.environment = {name: value for name, value in given.items() if not name.startswith("BASIN_")}
+        self.processes = self.do(self._processes(given, trainers))
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         """Run to its end."""
@@ -107,8 +108,8 @@ class Running:
         task = Task(params=dict(params or {}), folder=str(folder), **fields)
         return await self.processes.start(task, start)
 
-    async def _processes(self, trainers: Sequence[str]) -> Processes:
-        processes = Processes(self.folder / "zygote.log", self.environment, trainers)
+    async def _processes(self, environment: Mapping[str, str], trainers: Sequence[str]) -> Processes:
+        processes = Processes(self.folder / "zygote.log", environment, trainers)
         processes.open()
         return processes
 
