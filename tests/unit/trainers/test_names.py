@@ -37,9 +37,7 @@ def test_values_are_put_in_as_a_whole() -> None:
     values = {"lr": 0.1, "name": "{lr}", "flag": False, "trial.seed": 3}
     filled = command.filled(["run", "--lr={lr}", "{name}", "{flag}{trial.seed}", "{{lr}}"], values)
     assert filled == ["run", "--lr=0.1", "{lr}", "false3", "{lr}"]
-    with pytest.raises(
-        ValueError, match=r"the command asks for \{rate\}, which there is not; there are flag, lr,"
-    ):
+    with pytest.raises(ValueError, match=r"the command asks for \{rate\}, which there is not; there are flag, lr,"):
         command.filled(["{rate}"], values)
 
 
