@@ -157,7 +157,7 @@ class _Worker:
 
     @contextlib.asynccontextmanager
     async def _processes(self, log: Path):  # type: ignore[no-untyped-def]
-        processes = Processes(log, self.environ)
+        processes = Processes(log, self.environ, [one.spec for one in self.trainers if one.spec])
         try:
             yield processes
         finally:

@@ -2,14 +2,16 @@
 
 import sys
 from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from service.cli.command import Command
 from service.cli.errors import CommandError
 from service.cli.session import Session
-from service.wire.study import StudyDefinition
+
+if TYPE_CHECKING:  # only for a dry run
+    from service.wire.study import StudyDefinition
 
 GROUP = "basin.commands"
 _NAME = "worker"
@@ -47,7 +49,7 @@ def _command() -> Any:
     raise CommandError("basin worker is not installed here", hint=_MISSING)
 
 
-def _study(path: str) -> StudyDefinition:
-    from service.cli.definition import load  # only for a dry run
+def _study(path: str) -> "StudyDefinition":
+    from service.cli.definition import load
 
     return load(path, sys.stdin).definition()

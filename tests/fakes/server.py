@@ -302,9 +302,10 @@ class FakeServer:
             given = (body.get("values") or {}).keys() | (
                 attempt.points[-1]["metrics"].keys() if attempt.points else set()
             )
-            if "loss" not in given:
-                errors = [{"field": "values.loss", "message": "is missing: it was neither given nor reported"}]
-                return Said.problem(422, "invalid_argument", "values.loss is missing", errors=errors)
+            metric = trial.lease.get("objectives", [{"metric": "loss"}])[0]["metric"]
+            if metric not in given:
+                errors = [{"field": f"values.{metric}", "message": "is missing: it was neither given nor reported"}]
+                return Said.problem(422, "invalid_argument", f"values.{metric} is missing", errors=errors)
         attempt.complete, attempt.over = body, True
         kind = (body.get("failure") or {}).get("class")
         again = outcome == "preempted" or kind in {"infra", "preempted"}
