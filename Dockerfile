@@ -37,7 +37,7 @@ FROM venv AS build-worker-gpu
 # The build of the usual index brings its own CUDA libraries: the image needs none of the system's.
 RUN /opt/basin/bin/pip install torch==2.13.0
 COPY --from=source /src /src
-RUN /opt/basin/bin/pip install --constraint constraints.txt ".[worker,trainers]"
+RUN /opt/basin/bin/pip install --constraint constraints.txt ".[worker,gpu,trainers]"
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What all images are: an own user without rights, at home in the folder that is worth keeping.

@@ -31,7 +31,15 @@ LIGHT = (
     "worker",
 )
 # Settings come from one place, so that `basin config` can tell the source of each.
-READS_ENVIRONMENT = ("service/bootstrap.py", "service/cli", "tests", "benchmarks", "migrations/env.py", "worker/cli.py")
+READS_ENVIRONMENT = (
+    "service/bootstrap.py",
+    "service/cli",
+    "tests",
+    "benchmarks",
+    "migrations/env.py",
+    "worker/cli.py",
+    "worker/child/slot.py",  # does not read it, but replaces it by the one that the agent has sent
+)
 ENVIRONMENT = ("os.environ", "os.getenv", "from os import environ", "from os import getenv")
 
 

@@ -24,6 +24,7 @@ from service.cli import (
     trial_files,
     trial_read,
     warm_start,
+    worker,
     workers_change,
     workers_read,
 )
@@ -36,6 +37,7 @@ set_root(
     "basin up                              a server on this machine",
     "basin study template > study.yaml     a study to start from",
     "basin study create study.yaml",
+    "basin worker --trainer digits-mlp     run its trials on this machine",
     "basin study list",
 )
 
@@ -108,6 +110,7 @@ for one in SERVER:
 for one in ACCESS:
     one.add_to(app, "Who may use it")
 app.add_typer(_token, rich_help_panel="Who may use it")
+worker.add_to(app, "A server")
 EVENTS.add_to(app, "Studies")
 app.add_typer(_study, rich_help_panel="Studies")
 app.add_typer(_trial, rich_help_panel="Studies")

@@ -88,7 +88,7 @@ def test_workers_find_the_server_by_a_name_that_it_answers_to() -> None:
     for name in ("worker", "worker-gpu"):
         command = SERVICES[name]["command"]
         assert command[command.index("--server") + 1] == f"http://{allowed[0]}:8420"
-        assert SERVICES[name]["profiles"], "comes with the worker release"
+        assert SERVICES[name]["profiles"], "workers start only where they are asked for"
 
 
 def test_every_image_is_built_from_a_stage_that_exists() -> None:

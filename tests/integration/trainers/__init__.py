@@ -1,0 +1,1 @@
+"""Trainers with a real disk and real libraries."""

@@ -1,0 +1,1 @@
+"""Callbacks for training loops that are not ours. Each needs its library only once it is made."""

@@ -1,0 +1,1 @@
+"""Recipes: whole trainings that need nothing but their parameters."""

@@ -1,0 +1,56 @@
+"""The trainers that have a name. They are strings until one of them is called for: listing them loads nothing."""
+
+import importlib.metadata
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from trainers import source
+from trainers.source import Train, TrainerProblem
+
+GROUP = "basin.trainers"
+"""The entry points of other packages: `my-cnn = "my_package.training:train"`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A trainer with a name: where its function is, and what may be loaded ahead of its trials."""
+
+    target: str
+    summary: str
+    preload: tuple[str, ...] = ()
+
+
+TORCH = ("torch", "torch._dynamo")
+"""The first optimiser loads the second, and it takes as long as the first."""
+
+RECIPES: Mapping[str, Recipe] = {
+    "digits-mlp": Recipe(
+        target="trainers.recipes.digits_mlp:train",
+        summary="scikit-learn's digits by a multi-layer perceptron: no download, seconds on one core",
+        preload=(*TORCH, "sklearn.datasets"),
+    ),
+}
+
+
+def names() -> list[str]:
+    """All that have a name here: Basin's own, and those of installed packages."""
+    return sorted({*RECIPES, *(one.name for one in importlib.metadata.entry_points(group=GROUP))})
+
+
+def find(spec: str) -> Train:
+    """The function that a name, or `my_file.py:train`, or `package.module:train` stands for."""
+    if source.is_own(spec):
+        return source.find(spec)
+    if (recipe := RECIPES.get(spec)) is not None:
+        return source.called(recipe.target)
+    for one in importlib.metadata.entry_points(group=GROUP, name=spec):
+        return source.find(one.value)
+    raise TrainerProblem(
+        f"there is no trainer {spec!r}; there are {', '.join(names())}, and your own: my_file.py:train"
+    )
+
+
+def preload(spec: str) -> tuple[str, ...]:
+    """The libraries to have loaded before a trial of this trainer begins. The trainer itself is never among them."""
+    recipe = RECIPES.get(spec)
+    return TORCH if recipe is None else recipe.preload
