@@ -119,7 +119,7 @@ def build_app(settings: Settings, store: Store) -> Application:
         trust_network=settings.trust_network,
     )
     upkeep = Upkeep(event_days=settings.event_keep_days, request_hours=settings.request_keep_hours)
-    watch = Watch(every_seconds=min(_WATCH_SECONDS, ttl / 4))
+    watch = Watch(every_seconds=min(_WATCH_SECONDS, ttl / 4), grace_seconds=ttl)
     sweeper = Sweeper(artifacts=artifacts)
 
     @asynccontextmanager

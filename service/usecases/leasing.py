@@ -41,6 +41,8 @@ def ask(tx: Transaction, study: str, body: Ask, *, ttl_seconds: float) -> tuple[
     taker = Taker(name=body.worker, resumes=body.resumes)
 
     def work() -> tuple[Lease, ...]:
+        if target.state == "active":
+            expire(tx, target)
         return grant(tx, target, body.max_trials, taker, ttl_seconds)
 
     return once(tx, f"ask:{target.id}", body.request_id, body, LEASES, work)
@@ -70,7 +72,6 @@ def grant(tx: Transaction, study: Study, count: int, taker: Taker, ttl_seconds: 
     """Grant up to so many leases for queued trials of an active study."""
     if study.state != "active":
         raise WrongState(f"study '{study.name}' is {study.state}: it hands out no trials")
-    expire(tx, study)
     if budget.limited(study):
         # Two askers at once must not both see the last free place.
         study = tx.studies.lock(study.name)
