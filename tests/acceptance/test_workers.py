@@ -108,7 +108,7 @@ def test_a_checkpoint_of_many_megabytes_goes_in_and_comes_back(
     for _ in range(count):
         digest.update(piece)
     before = _memory(server.pid)
-    params = {"token": 1, "sha256": digest.hexdigest()}
+    params: dict[str, str | int] = {"token": 1, "sha256": digest.hexdigest()}
     answer = client.put(f"{ATTEMPT}/checkpoints/1", content=(piece for _ in range(count)), headers=BYTES, params=params)
     assert ok(answer)["size"] == count << 20
     grown = _memory(server.pid) - before
@@ -154,7 +154,7 @@ def test_a_deleted_study_takes_its_bytes_along_at_the_next_start(
     client: httpx2.Client, server: ServerProcess, tmp_path: Path
 ) -> None:
     running(client)
-    params = {"token": 1, "sha256": hashlib.sha256(b"state").hexdigest()}
+    params: dict[str, str | int] = {"token": 1, "sha256": hashlib.sha256(b"state").hexdigest()}
     ok(client.put(f"{ATTEMPT}/checkpoints/1", content=b"state", headers=BYTES, params=params))
     assert len(artifacts(tmp_path)) == 1
     assert client.delete("/v1/studies/s", params={"force": True}).status_code == 204
