@@ -129,7 +129,7 @@ def build_app(settings: Settings, store: Store) -> Application:
         request_hours=settings.request_keep_hours,
         audit_days=settings.audit_keep_days,
     )
-    watch = Watch(every_seconds=min(_WATCH_SECONDS, ttl / 4))
+    watch = Watch(every_seconds=min(_WATCH_SECONDS, ttl / 4), grace_seconds=ttl)
     sweeper = Sweeper(artifacts=artifacts)
 
     @asynccontextmanager

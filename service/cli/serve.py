@@ -117,6 +117,21 @@ def serve(
         str | None, typer.Option(metavar="WHEN", help="auto (on any address but loopback) or always.")
     ] = None,
     max_body_bytes: Annotated[str | None, typer.Option(metavar="N", help="Largest request that is read.")] = None,
+    artifacts_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where checkpoints are kept: s3://BUCKET/FOLDER, file:///FOLDER.")
+    ] = None,
+    max_checkpoint_bytes: Annotated[
+        str | None, typer.Option(metavar="N", help="Largest checkpoint that is kept.")
+    ] = None,
+    max_log_bytes: Annotated[
+        str | None, typer.Option(metavar="N", help="Bytes of the log of one attempt that are kept.")
+    ] = None,
+    drain_bad_machines: Annotated[
+        bool | None,
+        typer.Option(
+            "--drain-bad-machines/--no-drain-bad-machines", metavar="", help="Drain workers on which all fails."
+        ),
+    ] = None,
     lease_ttl_seconds: Annotated[
         str | None, typer.Option(metavar="SECONDS", help="Time after which a silent worker loses its trials.")
     ] = None,

@@ -27,9 +27,7 @@ def list_workers(session: Session) -> None:
     if screen.data(workers):
         return
     if not workers:
-        screen.note(
-            "No workers yet. A worker introduces itself when it starts: basin worker --server URL --trainer NAME"
-        )
+        screen.note("No workers yet. Start one on a GPU node: basin worker --server URL --trainer NAME")
         return
     titles = (
         Column("WORKER"),

@@ -45,6 +45,8 @@ def ask(tx: Transaction, study: str, body: Ask, *, ttl_seconds: float, actor: Ac
     taker = Taker(name=body.worker, resumes=body.resumes, holder=actor.token)
 
     def work() -> tuple[Lease, ...]:
+        if target.state == "active":
+            expire(tx, target)
         return grant(tx, target, body.max_trials, taker, ttl_seconds)
 
     return once(tx, scope, body.request_id, body, LEASES, work)
@@ -74,7 +76,6 @@ def grant(tx: Transaction, study: Study, count: int, taker: Taker, ttl_seconds: 
     """Grant up to so many leases for queued trials of an active study."""
     if study.state != "active":
         raise WrongState(f"study '{study.name}' is {study.state}: it hands out no trials")
-    expire(tx, study)
     if budget.limited(study):
         # Two askers at once must not both see the last free place.
         study = tx.studies.lock(study.name)

@@ -24,6 +24,8 @@ from service.wire.worker import Selectors
 _log = logging.getLogger(__name__)
 _MOST_STUDIES = 100_000
 _RETRY_SECONDS = 1.0
+# The queue of a study grows with those who ask, up to about so many: one more changes nothing, and wakes nobody.
+_WORTH_TELLING = 20
 
 
 class Guest:
@@ -116,10 +118,11 @@ class Lobby:
 
     def _seat(self, guest: Guest, study: Study) -> None:
         if guest.wants(study):
-            self._of_study[study.name][guest] = None
-            # Those who watch are told how many ask: the queue is filled for them.
+            guests = self._of_study[study.name]
+            guests[guest] = None
             self._suggester.want(study.name)
-            self._board.tell_watchers(study.name)
+            if len(guests) <= _WORTH_TELLING:
+                self._board.tell_watchers(study.name)
 
     def _leave(self, guest: Guest) -> None:
         del self._guests[guest]
@@ -150,7 +153,9 @@ class Lobby:
         """Know all active studies, then look again at each that changes."""
         whole = False
         while True:
+            # Taken out before they are read: one that changes while they are is read once more.
             names = frozenset(self._changed)
+            self._changed.clear()
             try:
                 if not whole:
                     found = await self._store.read(_active)
@@ -162,13 +167,13 @@ class Lobby:
                     self._take(found, waiting, names)
             except BasinError as error:
                 _log.warning("the studies cannot be read: %s", error)
+                self._changed |= names
                 # Nobody is kept waiting for a database that is away: they look for themselves, and are told so.
                 self._ready.set()
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
-            self._changed -= names
-            self._news.clear()
             if not self._changed:
+                self._news.clear()
                 await self._news.wait()
 
     def _take(self, found: Mapping[str, Study], waiting: Mapping[str, int], names: frozenset[str] | set[str]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from service.domain.errors import BasinError
@@ -14,18 +15,35 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """Looks at all studies and workers, whether anybody asks for trials or not."""
+    """Looks at all studies and workers, whether anybody asks for trials or not.
+
+    Where the server or its database was away, those who hold trials could not renew them: they get the time first.
+    """
 
     every_seconds: float = 5.0
+    grace_seconds: float = 60.0
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def run(self, store: Store) -> None:
         """Look again and again, until cancelled. A database that is away is waited for."""
+        await self._let_them_renew(store)
         while True:
             try:
                 await self.look(store)
+                await self.sleep(self.every_seconds)
             except BasinError as error:
                 _log.warning("looking for lost trials was put off: %s", error)
-            await asyncio.sleep(self.every_seconds)
+                await self._let_them_renew(store)
+
+    async def _let_them_renew(self, store: Store) -> None:
+        """Wait until the database is there, and then so long that everybody has had the time to renew."""
+        while True:
+            try:
+                await store.ping()
+                break
+            except BasinError:
+                await self.sleep(self.every_seconds)
+        await self.sleep(self.grace_seconds)
 
     async def look(self, store: Store) -> int:
         """Look once; where nothing is to be done nothing is written. Answers how many leases were taken back."""

@@ -7,10 +7,10 @@ Five calls, all made by the worker: `PUT /v1/workers/{id}`, `:acquire`, `:heartb
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from service.wire.lease import Directive, Lease, Token
-from service.wire.message import Answer, Identifier, Request, RequestId, Tag, WorkerName
+from service.wire.message import Answer, Identifier, Name, Note, Request, RequestId, Tag, WorkerName, printable
 
 PROTOCOL = 1
 """What this version speaks. It grows when a worker and a server of different numbers cannot work together."""
@@ -25,20 +25,23 @@ LabelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-/]{0,62}$")
 LabelValue = Annotated[str, Field(pattern=r"^[\w.\-/@+ ]{0,100}$")]
 Labels = Annotated[dict[LabelName, LabelValue], Field(max_length=50)]
 WorkerState = Literal["online", "draining", "offline"]
+GpuId = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(printable)]
+ShortText = Annotated[str, Field(max_length=200), AfterValidator(printable)]
+ProgramVersion = Annotated[str, Field(max_length=100), AfterValidator(printable)]
 
 
 class Gpu(Request):
     """One GPU of a worker."""
 
-    uuid: str = Field(min_length=1, max_length=100)
-    model: str = Field(default="", max_length=200, examples=["NVIDIA H100 80GB HBM3"])
+    uuid: GpuId
+    model: ShortText = Field(default="", examples=["NVIDIA H100 80GB HBM3"])
     memory_bytes: int = Field(default=0, ge=0, lt=2**53)
 
 
 class GpuUse(Request):
     """How one GPU fares at this moment; what cannot be measured is left out."""
 
-    uuid: str = Field(min_length=1, max_length=100)
+    uuid: GpuId
     utilisation: float | None = Field(default=None, ge=0, le=1, description="The share of time that it computes.")
     memory_used_bytes: int | None = Field(default=None, ge=0, lt=2**53)
     temperature: float | None = Field(default=None, ge=-100, le=500, description="In degrees Celsius.")
@@ -55,8 +58,8 @@ class NewWorker(Request):
     )
     name: WorkerName = Field(description="For people: the host's name if nothing else was chosen.")
     protocol: int = Field(ge=1, lt=2**31)
-    agent_version: str = Field(min_length=1, max_length=100)
-    python_version: str = Field(default="", max_length=100)
+    agent_version: ProgramVersion = Field(min_length=1)
+    python_version: ProgramVersion = ""
     labels: Labels = Field(default_factory=dict)
     gpus: tuple[Gpu, ...] = Field(default=(), max_length=64)
     slots: int = Field(ge=1, le=MAX_HELD, description="How many trials it runs at the same time.")
@@ -78,7 +81,7 @@ class WorkerAccepted(Answer):
 class Selectors(Request):
     """Which studies a worker serves; any, if it does not say. Of names and of tags one must fit, of both one each."""
 
-    studies: tuple[str, ...] = Field(default=(), max_length=100)
+    studies: tuple[Name, ...] = Field(default=(), max_length=100)
     tags: tuple[Tag, ...] = Field(default=(), max_length=100)
 
 
@@ -103,11 +106,11 @@ class Acquired(Answer):
 class Held(Request):
     """One attempt that a worker holds, as it stands there."""
 
-    study: str
+    study: Name
     trial: int = Field(ge=0, lt=2**53)
     attempt: int = Field(ge=1, lt=2**31)
     token: Token
-    gpu: str | None = Field(default=None, max_length=100, description="The uuid of the GPU it runs on.")
+    gpu: GpuId | None = Field(default=None, description="The uuid of the GPU it runs on.")
     obeyed: int | None = Field(default=None, ge=1, lt=2**31, description="The id of the last directive it has obeyed.")
 
 
@@ -188,7 +191,7 @@ class Drain(Request):
     """Let a worker take no more trials; what it runs it finishes, or checkpoints and gives back at once."""
 
     running: Literal["finish", "preempt"] = "finish"
-    reason: str = Field(default="", max_length=500)
+    reason: Annotated[Note, Field(max_length=500)] = ""
 
 
 class LogWritten(Answer):

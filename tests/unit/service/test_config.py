@@ -25,6 +25,19 @@ def toml(tmp_path: Path) -> Path:
     return tmp_path / "basin.toml"
 
 
+def test_the_place_of_checkpoints_is_a_url() -> None:
+    for given in ("s3://bucket/x", "file:///x", "memory://x"):
+        assert load({}, {"BASIN_ARTIFACTS_URL": given}, None).settings.artifacts_url == given
+    assert load({}, {"BASIN_ARTIFACTS_URL": "auto"}, None).settings.artifacts_url is None
+    with pytest.raises(ConfigError, match="BASIN_ARTIFACTS_URL: should be a URL, such as s3://BUCKET/FOLDER"):
+        load({}, {"BASIN_ARTIFACTS_URL": "/data/x"}, None)
+
+
+def test_the_keys_of_a_place_are_not_shown() -> None:
+    (shown,) = [one for one in load({"artifacts_url": "s3://key:secret@b/x"}, {}, None).sources if "art" in one.name]
+    assert shown.value == "s3://key:***@b/x"
+
+
 def test_defaults_alone() -> None:
     loaded = load({}, {}, None)
     assert loaded.settings == Settings()

@@ -66,7 +66,7 @@ def test_what_need_not_be_said_of_a_trial() -> None:
 
 def test_a_failure_is_read_and_written_with_its_class() -> None:
     failure = Failure.model_validate({"class": "oom", "message": "m"})
-    assert failure.model_dump() == {"class": "oom", "message": "m", "tail": ""}
+    assert failure.model_dump() == {"class": "oom", "message": "m", "tail": "", "signal": None}
     assert Failure.model_validate_json(failure.model_dump_json()) == failure
     assert said(Failure, {"class": "oom", "message": "x" * 2001, "tail": "x" * 16_001}) == [
         "message: must have at most 2000 characters",

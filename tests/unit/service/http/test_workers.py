@@ -167,3 +167,42 @@ def test_what_happens_to_workers_is_an_event(make_api: Callable[..., Api], api: 
         ("worker.online", None, ID, {"name": "node-3"}),
         ("worker.draining", None, ID, {"name": "node-3", "reason": "new driver", "running": "finish"}),
     ]
+
+
+NUL = "a\0b"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field"),
+    [
+        ("PUT", "", {**NEW, "agent_version": NUL}, "agent_version"),
+        ("PUT", "", {**NEW, "python_version": NUL}, "python_version"),
+        ("PUT", "", {**NEW, "gpus": [{"uuid": NUL}]}, "gpus[0].uuid"),
+        ("PUT", "", {**NEW, "gpus": [{"uuid": "1", "model": NUL}]}, "gpus[0].model"),
+        (
+            "POST",
+            ":heartbeat",
+            {"instance": FIRST, "leases": [{"study": NUL, "trial": 0, "attempt": 1, "token": 1}]},
+            "leases[0].study",
+        ),
+        (
+            "POST",
+            ":heartbeat",
+            {"instance": FIRST, "leases": [{"study": "s", "trial": 0, "attempt": 1, "token": 1, "gpu": NUL}]},
+            "leases[0].gpu",
+        ),
+        ("POST", ":heartbeat", {"instance": FIRST, "gpus": [{"uuid": NUL}]}, "gpus[0].uuid"),
+        ("POST", ":acquire", {"instance": FIRST, "request_id": NUL}, "request_id"),
+        (
+            "POST",
+            ":acquire",
+            {"instance": FIRST, "request_id": "r", "selectors": {"studies": [NUL]}},
+            "selectors.studies[0]",
+        ),
+        ("POST", ":drain", {"reason": NUL}, "reason"),
+    ],
+)
+def test_text_that_no_database_keeps_is_refused(api: Api, method: str, path: str, body: Any, field: str) -> None:
+    join(api)
+    status, _, problem = api.refused(method, HERE + path, body)
+    assert (status, problem["errors"][0]["field"]) == (422, field)

@@ -1,5 +1,11 @@
 """What the server finds by itself: leases that have run out, workers that are silent."""
 
+import asyncio
+from typing import Any, Literal
+
+import pytest
+
+from service.domain.errors import StoreUnavailable
 from service.usecases import studies
 from service.usecases.watching import Watch
 from tests.unit.service.usecases.conftest import TTL, Desk
@@ -65,3 +71,33 @@ def test_a_silent_worker_is_offline_and_said_to_be_once(desk: Desk) -> None:
     look(desk)
     assert (fleet.state(1), fleet.state(2)) == ("offline", "online")
     assert fleet.told()[2:] == [("offline", "node-1")]
+
+
+def test_where_the_database_was_away_all_get_the_time_to_renew(desk: Desk) -> None:
+    """At the start, and after each time that it was away, the first look comes a while later."""
+    happened: list[object] = []
+    away = StoreUnavailable("away")
+    answers = {"ping": iter([None, away, away, None]), "look": iter([None, None, away, None])}
+
+    def asked(what: Literal["ping", "look"]) -> None:
+        happened.append(what)
+        if (refusal := next(answers[what])) is not None:
+            raise refusal
+
+    async def pinging() -> None:
+        asked("ping")
+
+    async def writing(work: Any) -> int:
+        asked("look")
+        return 0
+
+    async def nap(seconds: float) -> None:
+        happened.append(seconds)
+        if len(happened) == 15:
+            raise asyncio.CancelledError
+
+    desk.store.ping, desk.store.write = pinging, writing  # type: ignore[method-assign,assignment]
+    with pytest.raises(asyncio.CancelledError):
+        desk.run(Watch(every_seconds=5, grace_seconds=60, sleep=nap).run(desk.store))
+    start = ["ping", 60, "look", 5, "look", 5]
+    assert happened == [*start, "look", "ping", 5, "ping", 5, "ping", 60, "look", 5]
