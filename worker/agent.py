@@ -148,7 +148,7 @@ class Agent:
                 instance=self._identity.instance,
                 request_id=self._outside.draw(),
                 max_trials=count,
-                wait_seconds=min(self._timing.acquire, 30.0),
+                wait_seconds=self._patience(),
                 selectors=self.plan.selectors,
             )
             try:
@@ -165,6 +165,14 @@ class Agent:
                 await asyncio.sleep(min(_SOON, self._timing.acquire))
         while self._tasks:
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+
+    def _patience(self) -> float:
+        """How long to wait for trials: no longer than until there is reason to end for want of them."""
+        usual = min(self._timing.acquire, 30.0)
+        if self.plan.exit_when_idle is None or self._running:
+            return usual
+        left = self._idle_since + self.plan.exit_when_idle - self._outside.monotonic()
+        return min(usual, max(left, 0.1))
 
     async def _poll(self, body: Acquire) -> Acquired | None:
         """Ask, and wait for the answer: it may bring trials, also to one that is to take no more meanwhile.
