@@ -148,7 +148,7 @@ class Link:
             self._failed(again, asked_at)
             if tries == _SAID_AFTER and not again.away:
                 self._say(f"the server cannot do it now ({again.cause}); it is asked again and again")
-            await self._wait(self.delay(tries, again.after))
+            await self._wait(self.delay(tries, again.after), asked=again.after is not None)
             tries += 1
 
     async def _try(self, once: Callable[[], Awaitable[httpx2.Response]], read: Callable[[bytes], T]) -> T | Again:
@@ -203,9 +203,9 @@ class Link:
             self._denied = True
             self._say(f"the server does not take the token any more ({denied.detail}); put a new one into --token-file")
 
-    async def _wait(self, delay: float) -> None:
-        """Wait, but no longer than until somebody has got an answer again."""
-        if self._failing_since is None:
+    async def _wait(self, delay: float, *, asked: bool) -> None:
+        """Wait, but no longer than until somebody has got an answer again; as long as the server asked in any case."""
+        if asked or self._failing_since is None:
             await asyncio.sleep(delay)
             return
         try:

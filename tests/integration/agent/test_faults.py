@@ -356,3 +356,19 @@ def test_a_fault_of_the_agent_ends_one_attempt_and_not_the_others(tmp_path: Path
             assert other.state == "completed"
 
     asyncio.run(run())
+
+
+def test_retry_after_is_kept_even_if_others_are_answered(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with FakeServer(heartbeat=0.02) as server:
+            trial = server.add()
+            server.http.plan(":report", "503", Retry_After="1")
+            async with working(server, tmp_path, steady, max_trials=1) as worker:
+                await server.until(lambda: server.http.happened)
+                began = asyncio.get_running_loop().time()
+                await server.until(lambda: trial.newest.points)
+                assert asyncio.get_running_loop().time() - began >= 0.9
+                await worker.ended()
+            whole(trial)
+
+    asyncio.run(run())
