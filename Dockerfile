@@ -49,7 +49,8 @@ WORKDIR /var/lib/basin
 
 FROM home AS server
 COPY --from=build-server /opt/basin /opt/basin
-# It listens on 0.0.0.0, and so starts only once it is told that its network is trusted (BASIN_TRUST_NETWORK=true).
+# It listens on 0.0.0.0, and so starts only once there is an admin's token (basin token create --local), or it is told that
+# its network is trusted (BASIN_TRUST_NETWORK=true).
 ENV BASIN_HOST=0.0.0.0 BASIN_PORT=8420 BASIN_DATA_DIR=/var/lib/basin
 USER basin
 VOLUME /var/lib/basin

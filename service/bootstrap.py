@@ -9,18 +9,23 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import uvicorn
 
 from service import logs
-from service.config import Settings
-from service.domain.errors import BasinError, StoreUnavailable
+from service.artifacts.opening import open_artifacts
+from service.config import Settings, hide_password
+from service.domain.actor import LOCAL
+from service.domain.errors import ArtifactsUnavailable, BasinError, StoreUnavailable
+from service.domain.token import ID_BYTES, SECRET_BYTES, written
+from service.http import convert
 from service.http.app import Application, create_app
 from service.http.services import Services
 from service.search.analysis.optuna_analyst import OptunaAnalyst
@@ -31,14 +36,21 @@ from service.search.remote.engine import RemoteEngine
 from service.store import engine as engines
 from service.store import migrating
 from service.store.opening import open_store
-from service.usecases import warming
+from service.usecases import auditing, tokens, warming
+from service.usecases.acquiring import Acquirer
 from service.usecases.analysis.analyses import Analyses
+from service.usecases.artifacts import Artifacts
 from service.usecases.importing import Imported, Wish
 from service.usecases.judging import Judge
+from service.usecases.keeping import Keeper
+from service.usecases.lobby import Lobby
 from service.usecases.mirrors import Mirrors
-from service.usecases.ports import Store
+from service.usecases.ports import Store, Transaction
 from service.usecases.suggester import Suggester
+from service.usecases.sweeping import Sweeper
 from service.usecases.upkeep import Upkeep
+from service.usecases.watching import Watch
+from service.wire.token import CreatedToken, NewToken, Token
 
 _log = logging.getLogger(__name__)
 _PATIENCE_SECONDS = 30.0
@@ -49,6 +61,8 @@ _JUDGES = 2
 # milliseconds if Python has its way.
 _SWITCH_SECONDS = 0.0003
 _ANALYSTS = 2
+# Of a lease that has run out nobody may be told by an asker: it is looked for as well.
+_WATCH_SECONDS = 5.0
 
 
 class CannotServe(BasinError):
@@ -83,9 +97,13 @@ def build_app(settings: Settings, store: Store) -> Application:
     reading = ThreadPoolExecutor(_ANALYSTS, thread_name_prefix="basin-reading")
     analysing = ThreadPoolExecutor(_ANALYSTS, thread_name_prefix="basin-analysis")
     keep = settings.mirror_trials
-    engine = DividedEngine(OptunaEngine(keep_trials=keep), RemoteEngine(keep_trials=keep))
+    brisk, slow = RemoteEngine(keep_trials=keep), RemoteEngine(keep_trials=keep)
+    engine = DividedEngine(OptunaEngine(keep_trials=keep), brisk, slow)
     suggester = Suggester(store, engine, mirrors, _in(suggesting), owner=secrets.token_hex(16))
     analyses = Analyses(store, OptunaAnalyst(), mirrors, _in(reading), _in(analysing))
+    ttl = settings.lease_ttl_seconds
+    acquirer = Acquirer(store, Lobby(store, suggester), ttl_seconds=ttl, drain_bad_machines=settings.drain_bad_machines)
+    artifacts = _artifacts(settings)
     services = Services(
         store=store,
         mirrors=mirrors,
@@ -93,20 +111,36 @@ def build_app(settings: Settings, store: Store) -> Application:
         suggester=suggester,
         judge=Judge(store, engine, mirrors, _in(judging)),
         analyses=analyses,
+        acquirer=acquirer,
+        keeper=Keeper(store, artifacts, ttl_seconds=ttl),
         draw_seed=lambda: secrets.randbits(63),
         version=program_version(),
-        lease_ttl_seconds=settings.lease_ttl_seconds,
+        lease_ttl_seconds=ttl,
         max_body_bytes=settings.max_body_bytes,
+        max_checkpoint_bytes=settings.max_checkpoint_bytes,
+        max_log_bytes=settings.max_log_bytes,
         host=settings.host,
         allowed_hosts=settings.allowed_hosts,
         trust_network=settings.trust_network,
+        needs_tokens=settings.needs_tokens,
     )
-    upkeep = Upkeep(event_days=settings.event_keep_days, request_hours=settings.request_keep_hours)
+    upkeep = Upkeep(
+        event_days=settings.event_keep_days,
+        request_hours=settings.request_keep_hours,
+        audit_days=settings.audit_keep_days,
+    )
+    watch = Watch(every_seconds=min(_WATCH_SECONDS, ttl / 4))
+    sweeper = Sweeper(artifacts=artifacts)
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
-        tidying = asyncio.create_task(upkeep.run(store), name="basin-upkeep")
-        warming_up = asyncio.create_task(warming.keep_going(store, mirrors), name="basin-warm-starts")
+        beside = [
+            asyncio.create_task(upkeep.run(store), name="basin-upkeep"),
+            asyncio.create_task(watch.run(store), name="basin-watch"),
+            asyncio.create_task(sweeper.run(store), name="basin-sweeper"),
+            asyncio.create_task(warming.keep_going(store, mirrors), name="basin-warm-starts"),
+            asyncio.create_task(app.state.served.keyring.keep_noting(), name="basin-token-uses"),
+        ]
         try:
             yield
         finally:
@@ -115,12 +149,21 @@ def build_app(settings: Settings, store: Store) -> Application:
             for pool in (suggesting, judging, reading, analysing):
                 pool.shutdown(wait=False, cancel_futures=True)
             await asyncio.to_thread(engine.close)
-            tidying.cancel()
-            warming_up.cancel()
-            await asyncio.gather(tidying, warming_up, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             await asyncio.to_thread(store.close)
 
-    return create_app(services, running)
+    # `running` knows it by this name.
+    app = create_app(services, running)
+    return app
+
+
+def _artifacts(settings: Settings) -> Artifacts:
+    try:
+        return open_artifacts(settings.artifacts_url, settings.data_dir / "artifacts", lambda: datetime.now(UTC))
+    except ArtifactsUnavailable as missing:
+        raise CannotServe(missing.message) from missing
 
 
 def _in(pool: ThreadPoolExecutor) -> Callable[[Callable[[], Any]], Awaitable[Any]]:
@@ -133,9 +176,14 @@ def _in(pool: ThreadPoolExecutor) -> Callable[[Callable[[], Any]], Awaitable[Any
 def serve(settings: Settings, *, ready: Callable[[str], None] | None = None) -> None:
     """Serve until a signal; `ready` is told the address once the server listens."""
     logs.configure(settings.log_format, settings.log_level)
-    _may_be_reached(settings)
     listening = _listen(settings.host, settings.port)
     store = _open(settings)
+    try:
+        can_be_ruled(settings, store)
+    except BasinError:
+        store.close()
+        listening.close()
+        raise
     app = build_app(settings, store)
     address = _address(listening)
     settle_memory()
@@ -175,6 +223,37 @@ def schema_state(settings: Settings) -> SchemaState:
     return SchemaState(migrating.found(engines.parse(settings.database_url)), migrating.head())
 
 
+def create_token(settings: Settings, new: NewToken) -> CreatedToken:
+    """Make a token in the database of this machine's settings; needs nobody's permission but the file's."""
+    token_id = secrets.token_bytes(ID_BYTES).hex()
+    secret = written(token_id, secrets.token_bytes(SECRET_BYTES))
+
+    def work(tx: Transaction) -> Token:
+        auditing.sign(tx, LOCAL, "create_token", f"tokens/{token_id}", name=new.name, role=new.role)
+        return convert.token(tokens.create(tx, new, token_id, secret, LOCAL), tx.now)
+
+    with _opened(settings) as store:
+        made = asyncio.run(store.write(work))
+    return CreatedToken(**made.model_dump(), token=secret)
+
+
+def list_tokens(settings: Settings) -> tuple[Token, ...]:
+    """The tokens in the database of this machine's settings."""
+    with _opened(settings) as store:
+        return asyncio.run(store.read(lambda tx: tuple(convert.token(one, tx.now) for one in tx.tokens.list())))
+
+
+def revoke_token(settings: Settings, token_id: str) -> None:
+    """Revoke a token in the database of this machine's settings."""
+
+    def work(tx: Transaction) -> None:
+        auditing.sign(tx, LOCAL, "revoke_token", f"tokens/{token_id}")
+        tokens.revoke(tx, token_id)
+
+    with _opened(settings) as store:
+        asyncio.run(store.write(work))
+
+
 def read_optuna(wish: Wish) -> Imported:
     """Read a study of a database that Optuna keeps; nothing is written to it."""
     from service.search.imported.reading import read
@@ -195,13 +274,16 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _may_be_reached(settings: Settings) -> None:
-    if not settings.loopback_only and not settings.trust_network:
-        raise CannotServe(
-            f"{settings.host} can be reached from other machines, and this server has no accounts: "
-            "listen on 127.0.0.1, or say --trust-network (BASIN_TRUST_NETWORK=true) "
-            "if everybody who can reach it may do anything"
-        )
+def can_be_ruled(settings: Settings, store: Store) -> None:
+    """Refuse to serve those who need a token while nobody has one with which tokens are made."""
+    if not settings.needs_tokens or asyncio.run(store.read(tokens.has_admin)):
+        return
+    why = "require_tokens is always" if settings.loopback_only else f"{settings.host} is reached from other machines"
+    raise CannotServe(
+        f"{why}, and there is no admin token yet in {hide_password(settings.database_url)}: "
+        "make one here with the same settings (basin token create --local --role admin --name NAME). "
+        "If everybody who can reach this server may do anything, say --trust-network (BASIN_TRUST_NETWORK=true)"
+    )
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -222,6 +304,15 @@ def _listen(host: str, port: int) -> socket.socket:
 def _address(listening: socket.socket) -> str:
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Store]:
+    store = open_store(settings.database_url, migrate=settings.migrates, read_threads=1)
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 def _open(settings: Settings) -> Store:

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 PREFIX = "BASIN_"
 # Variables of the command line and of the test suite: known here, so that they are not refused, but no settings.
-NOT_SETTINGS = ("BASIN_SERVER", "BASIN_TOKEN", "BASIN_OUTPUT", "BASIN_CONFIG")
+NOT_SETTINGS = ("BASIN_SERVER", "BASIN_TOKEN", "BASIN_TOKEN_FILE", "BASIN_OUTPUT", "BASIN_CONFIG")
 TEST_PREFIX = "BASIN_TEST_"
 _SQLITE_FILE = re.compile(r"sqlite:///[^?]")
 SCHEMES = ("sqlite", "postgresql", "postgresql+psycopg")
@@ -46,6 +46,14 @@ def _known_database(url: str) -> str:
         raise ValueError(f"should start with one of {', '.join(f'{name}://' for name in SCHEMES)}")
     if scheme == "sqlite" and (not _SQLITE_FILE.match(url) or ":memory:" in url):
         raise ValueError("should name a file: sqlite:///FILE, with four slashes where the path begins with one")
+    return url
+
+
+def _known_place(url: object) -> object:
+    if url == "auto":
+        return None
+    if isinstance(url, str) and "://" not in url:
+        raise ValueError("should be a URL, such as s3://BUCKET/FOLDER or file:///FOLDER")
     return url
 
 
@@ -84,15 +92,33 @@ class Settings(BaseModel):
         default=(), description="Further names by which clients may call the server (the `Host` header)."
     )
     trust_network: bool = Field(
-        default=False, description="Serve an address other than loopback though there are no accounts."
+        default=False, description="Serve an address other than loopback without tokens: all who reach it may do all."
+    )
+    require_tokens: Literal["auto", "always"] = Field(
+        default="auto",
+        description="`auto` needs tokens on any address but loopback; `always` needs them there, too.",
     )
     max_body_bytes: Count = Field(default=2_000_000, description="Largest request body that is read.")
+    artifacts_url: Annotated[str | None, BeforeValidator(_known_place)] = Field(
+        default=None,
+        repr=False,
+        description="Where checkpoints are kept: a URL that fsspec knows, such as `s3://BUCKET/FOLDER`; `auto` is the "
+        "folder `artifacts` in `data_dir`.",
+    )
+    max_checkpoint_bytes: Count = Field(default=16 * 2**30, description="Largest checkpoint that is kept.")
+    max_log_bytes: Whole = Field(
+        default=8 * 2**20, ge=1_024, description="Bytes of the log of one attempt that are kept; the middle goes first."
+    )
+    drain_bad_machines: bool = Field(
+        default=True, description="Drain a worker whose last attempts failed in a row while others did well elsewhere."
+    )
     lease_ttl_seconds: Seconds = Field(default=60.0, description="Time after which a silent worker loses its trials.")
     writer_batch: Count = Field(default=512, description="Most changes that share one commit.")
     read_threads: Count = Field(default=8, description="Threads that answer reads.")
     mirror_trials: Whole = Field(default=200_000, ge=0, description="Trials kept in memory, over all studies.")
     event_keep_days: Count = Field(default=30, description="Days for which events are kept.")
     request_keep_hours: Count = Field(default=24, description="Hours for which a repeated request is recognised.")
+    audit_keep_days: Count = Field(default=365, description="Days for which the audit log is kept.")
     group_commit: bool = Field(
         default=True, description="Commit waiting changes together; `false` is for measurements only."
     )
@@ -116,6 +142,11 @@ class Settings(BaseModel):
             return ip_address(self.host.strip("[]")).is_loopback
         except ValueError:
             return False
+
+    @property
+    def needs_tokens(self) -> bool:
+        """Whether every request needs a token."""
+        return self.require_tokens == "always" or not (self.loopback_only or self.trust_network)
 
 
 @dataclass(frozen=True)
@@ -264,6 +295,6 @@ def _explain(refused: ValidationError, given: Mapping[str, _Given]) -> Iterator[
 def _sources(settings: Settings, given: Mapping[str, _Given]) -> Iterator[Sourced]:
     for name in Settings.model_fields:
         value: object = getattr(settings, name)
-        if name == "database_url":
-            value = hide_password(settings.database_url)
+        if name in {"database_url", "artifacts_url"} and isinstance(value, str):
+            value = hide_password(value)
         yield Sourced(name, value, given[name].source if name in given else "default")

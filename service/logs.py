@@ -17,6 +17,8 @@ request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 # What can hold a secret: a password in a URL, a bearer token, and anything written as `token=...` or "password": "...".
 _PASSWORD_IN_URL = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)\S+(@)", re.IGNORECASE)
 _BEARER = re.compile(r"(\bbearer\s+)[^\s\"',;]+", re.IGNORECASE)
+# Its id stays: by it whoever reads the log knows which token to revoke.
+_TOKEN = re.compile(r"(basin_[0-9a-f]{12}_)[A-Za-z0-9_\-]+")
 _NAMED = re.compile(
     r"((?<![a-z])(?:\w*_)?(?:password|passwd|secret|token|cookie|authorization)[\"']?\s*[=:]\s*(?:bearer\s+)?[\"']?)[^\s\"',;&)}]+",
     re.IGNORECASE,
@@ -50,7 +52,7 @@ def configure(format: Format, level: str, stream: TextIO | None = None) -> None:
 
 def redact(text: str) -> str:
     """The text with everything that looks like a secret replaced by stars."""
-    text = _PASSWORD_IN_URL.sub(r"\1***\2", text)
+    text = _TOKEN.sub(r"\1***", _PASSWORD_IN_URL.sub(r"\1***\2", text))
     return _BEARER.sub(r"\1***", _NAMED.sub(r"\1***", text))
 
 

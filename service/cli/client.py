@@ -152,6 +152,43 @@ class Client:
         """The committed checkpoints of a trial."""
         return list(self._send("GET", f"{_trial(study, number)}/checkpoints").body["checkpoints"])
 
+    def log(self, study: str, number: int, attempt: int | None, offset: int) -> tuple[bytes, int, int]:
+        """A part of the log of an attempt, or of the newest one: its bytes, where to go on, and whose it is."""
+        of = _trial(study, number) if attempt is None else f"{_trial(study, number)}/attempts/{attempt}"
+        query: Query = {"offset": offset}
+        with self._stream("GET", f"{of}/logs", query=query, headers={"Accept": "text/plain"}) as response:
+            data = response.read()
+        return data, int(response.headers["x-next-offset"]), int(response.headers["x-attempt"])
+
+    @contextmanager
+    def checkpoint(self, study: str, number: int, attempt: int, step: int) -> Iterator[httpx2.Response]:
+        """Open the stream of a checkpoint's bytes."""
+        path = f"{_trial(study, number)}/attempts/{attempt}/checkpoints/{step}"
+        with self._stream("GET", path, query={}, headers={"Accept": "*/*"}) as response:
+            yield response
+
+    # --- workers
+
+    def workers(self) -> list[Json]:
+        """The workers, those seen last first."""
+        return list(self._send("GET", "/v1/workers").body["workers"])
+
+    def worker(self, worker: str) -> Json:
+        """One worker."""
+        return self._send("GET", _worker(worker)).body
+
+    def drain_worker(self, worker: str, body: Json) -> Json:
+        """Let a worker take no more trials."""
+        return self._send("POST", f"{_worker(worker)}:drain", body=body).body
+
+    def undrain_worker(self, worker: str) -> Json:
+        """Let a worker take trials again."""
+        return self._send("POST", f"{_worker(worker)}:undrain").body
+
+    def forget_worker(self, worker: str) -> None:
+        """Forget a worker."""
+        self._send("DELETE", _worker(worker))
+
     # --- what is read out of a study
 
     def best(self, study: str, count: int) -> Json:
@@ -179,6 +216,28 @@ class Client:
     def explanation(self, study: str, number: int) -> Json:
         """Why a trial is what it is."""
         return self._send("GET", f"{_trial(study, number)}/explanation").body
+
+    # --- who may, and who did
+
+    def create_token(self, body: Json) -> Json:
+        """Make a token; the answer is the only one that holds its secret."""
+        return self._send("POST", "/v1/tokens", body=body).body
+
+    def tokens(self) -> list[Json]:
+        """All tokens, without their secrets."""
+        return list(self._send("GET", "/v1/tokens").body["tokens"])
+
+    def revoke_token(self, token_id: str) -> None:
+        """Let a token hold no longer."""
+        self._send("DELETE", f"/v1/tokens/{quote(token_id, safe='')}")
+
+    def session(self) -> Json:
+        """Who the server takes this command for."""
+        return self._send("GET", "/v1/session").body
+
+    def audit(self, query: Query, limit: int) -> tuple[list[Json], bool]:
+        """Who changed what, newest first, and whether there is more than `limit`."""
+        return self._pages("/v1/audit", "entries", query, limit)
 
     # --- the server
 
@@ -303,6 +362,10 @@ def _study(name: str) -> str:
     if name in {"", ".", ".."}:  # they would lead to another address
         raise BadInput(f"'{name}' cannot be the name of a study")
     return f"/v1/studies/{quote(name, safe='', errors='replace')}"
+
+
+def _worker(worker: str) -> str:
+    return f"/v1/workers/{quote(worker, safe='')}"
 
 
 def _trial(study: str, number: int) -> str:

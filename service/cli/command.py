@@ -25,6 +25,12 @@ _SERVER: dict[str, Any] = {
         str | None,
         typer.Option("--token", metavar="TOKEN", help="Who you are (or BASIN_TOKEN).", rich_help_panel=_PANEL),
     ],
+    "token_file": Annotated[
+        str | None,
+        typer.Option(
+            "--token-file", metavar="FILE", help="A file with the token (or BASIN_TOKEN_FILE).", rich_help_panel=_PANEL
+        ),
+    ],
 }
 _OUTPUT: dict[str, Any] = {
     "output": Annotated[
@@ -124,6 +130,19 @@ def set_root(app: typer.Typer, help: str, *examples: str) -> None:
     keyword = inspect.Parameter.KEYWORD_ONLY
     _sign(root, [inspect.Parameter("version", keyword, default=False, annotation=flag)], shared)
     app.callback(cls=Group, help=help, epilog=_epilog(examples), invoke_without_command=True)(root)
+
+
+def set_default(app: typer.Typer, declared: Declared) -> None:
+    """Let the name of a group alone do what one of its commands does."""
+
+    def default(ctx: typer.Context, **given: Any) -> int | None:
+        session = _opened(ctx, declared.shared, given)
+        return _run(declared.function, session, given) if ctx.invoked_subcommand is None else None
+
+    _sign(default, list(inspect.signature(declared.function, eval_str=True).parameters.values())[1:], declared.shared)
+    app.callback(cls=Group, epilog=_epilog(declared.examples), invoke_without_command=True, no_args_is_help=False)(
+        default
+    )
 
 
 def _opened(ctx: typer.Context, shared: dict[str, Any], given: dict[str, Any]) -> Session:

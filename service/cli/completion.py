@@ -30,7 +30,9 @@ def study_names(ctx: typer.Context, incomplete: str) -> list[str]:
     """The names of studies that begin so; nothing when the server does not answer at once."""
     try:
         # No command has run yet, so the options that were typed are not in the session.
-        options = Options(server=_given(ctx, "server"), token=_given(ctx, "token"), quiet=True)
+        options = Options(
+            server=_given(ctx, "server"), token=_given(ctx, "token"), token_file=_given(ctx, "token_file"), quiet=True
+        )
         session = Session(ctx.find_root().obj.world, options)
         client = session.connect(seconds=_SECONDS)
         studies, _ = client.studies({"q": incomplete or None}, _MOST)

@@ -68,12 +68,17 @@ def _server(session: Session) -> tuple[bool, list[Finding]]:
     asked = session.world.now()
     try:
         answered = session.connect(seconds=5).version()
-    except (CommandError, Refused) as error:
-        chosen = session.options.server or session.world.environ.get("BASIN_SERVER")
-        lines = error.lines if isinstance(error, CommandError) else (str(error),)
-        if chosen:
-            return False, [Finding("fail", "server", "; ".join(lines), "Is it running, and is --server right?")]
-        return False, [Finding("warn", "server", "; ".join(lines), f"basin up starts one at {DEFAULT_SERVER}.")]
+    except Refused as refused:
+        told = refused.explain()
+        # Only Basin speaks so without a token: it runs, though not for us.
+        return refused.status == 401, [
+            Finding("fail", "server", "; ".join(told.lines), told.hint or "Is --server right?")
+        ]
+    except CommandError as error:
+        said = "; ".join(error.lines)
+        if session.chosen_server:
+            return False, [Finding("fail", "server", said, "Is it running, and is --server right?")]
+        return False, [Finding("warn", "server", said, f"basin up starts one at {DEFAULT_SERVER}.")]
     took = (session.world.now() - asked).total_seconds()
     return True, [_versions(answered.body, PROTOCOL), *_clock(answered.headers, asked, took)]
 

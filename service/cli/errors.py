@@ -20,6 +20,12 @@ _HINTS: Mapping[str, str] = {
     "trial_not_found": "basin trial list STUDY shows the trials there are.",
     "name_taken": "Choose another name with --name, or delete that study first: basin study delete NAME",
     "study_busy": "Stop it first (basin study stop NAME), or add --force.",
+    "token_not_found": "basin token list shows the tokens there are.",
+    "token_missing": "Give a token: BASIN_TOKEN, --token-file FILE, or once and for all: basin login URL\n"
+    "Whoever runs the server makes one, on its machine: basin token create --local --role ROLE --name NAME",
+    "token_invalid": "Ask whoever runs the server for a new one (basin token create). The token comes from --token, "
+    "--token-file, BASIN_TOKEN, BASIN_TOKEN_FILE or basin login, the first of them that is there.",
+    "role_missing": "basin token list shows the roles of tokens; an admin makes one of another role.",
     "revision_mismatch": "Look at what is there now (basin study show NAME), then make your change again.",
 }
 

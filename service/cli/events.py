@@ -118,9 +118,14 @@ def _show(screen: Screen, event: Json) -> None:
     elif event["type"] != "resync":
         at = moment(event["at"])
         time = at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if at else ""
-        screen.line(Cell(time, "dim"), "  ", Cell(event["study"], "bold"), "  ", *_what(event))
+        screen.line(Cell(time, "dim"), "  ", Cell(_whom(event), "bold"), "  ", *_what(event))
     # Whoever follows through a pipe wants to see each event at once.
     sys.stdout.flush()
+
+
+def _whom(event: Json) -> str:
+    """The study or the worker that it happened to."""
+    return str(event.get("study") or (event.get("data") or {}).get("name") or event.get("worker") or "")
 
 
 def _what(event: Json) -> Iterator[str | Cell]:

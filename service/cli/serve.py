@@ -72,8 +72,11 @@ def _not_there_already(session: Session, host: str, port: int) -> None:
     session.options = replace(session.options, server=address)
     try:
         session.connect(seconds=2).version()
-    except (CommandError, Refused):
+    except CommandError:
         raise CommandError(finding.said, hint=finding.advice) from None
+    except Refused as refused:
+        if refused.status != 401:  # without a token only Basin speaks so
+            raise CommandError(finding.said, hint=finding.advice) from None
     raise CommandError(
         f"Basin is running at {address} already", hint="Use that one, or start another with --port and --data-dir."
     )
@@ -83,7 +86,7 @@ def _not_there_already(session: Session, host: str, port: int) -> None:
     "serve",
     "basin serve",
     "basin serve --port 9000 --database-url postgresql://basin@db/basin --migrate",
-    "basin serve --host 0.0.0.0 --trust-network",
+    "basin serve --host 0.0.0.0",
     server=False,
     output=False,
 )
@@ -108,7 +111,10 @@ def serve(
     ] = None,
     trust_network: Annotated[
         bool | None,
-        typer.Option("--trust-network", metavar="", help="Serve other machines though there are no accounts."),
+        typer.Option("--trust-network", metavar="", help="Serve other machines without tokens."),
+    ] = None,
+    require_tokens: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="auto (on any address but loopback) or always.")
     ] = None,
     max_body_bytes: Annotated[str | None, typer.Option(metavar="N", help="Largest request that is read.")] = None,
     lease_ttl_seconds: Annotated[
@@ -120,6 +126,9 @@ def serve(
     event_keep_days: Annotated[str | None, typer.Option(metavar="N", help="Days for which events are kept.")] = None,
     request_keep_hours: Annotated[
         str | None, typer.Option(metavar="N", help="Hours for which a repeated request is known.")
+    ] = None,
+    audit_keep_days: Annotated[
+        str | None, typer.Option(metavar="N", help="Days for which the audit log is kept.")
     ] = None,
     group_commit: Annotated[
         bool | None,
@@ -191,12 +200,6 @@ def parts() -> Iterator[None]:
 
 
 def _serve(settings: Any, ready: Callable[[str], None] | None) -> None:
-    if not settings.loopback_only and not settings.trust_network:
-        raise BadInput(
-            f"{clean(settings.host)} can be reached from other machines, and this server has no accounts: "
-            "everybody who reaches it could change and delete studies",
-            hint="Listen on 127.0.0.1, or add --trust-network if you trust all who can reach it.",
-        )
     with parts():
         from service import bootstrap
 

@@ -5,6 +5,7 @@ from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, cast, get_args
 
+from service.cli import credentials
 from service.cli.errors import BadInput
 from service.cli.screen import Output, Screen
 from service.cli.words import clean
@@ -30,6 +31,7 @@ class Options:
 
     server: str | None = None
     token: str | None = None
+    token_file: str | None = None
     output: Output | None = None
     color: bool | None = None
     quiet: bool | None = None
@@ -66,7 +68,31 @@ class Session:
     @property
     def server(self) -> str:
         """The URL of the server."""
-        return self.options.server or self.world.environ.get("BASIN_SERVER") or DEFAULT_SERVER
+        return self.chosen_server or DEFAULT_SERVER
+
+    @property
+    def chosen_server(self) -> str | None:
+        """The URL of the server, if the user has said which."""
+        return self.options.server or self.world.environ.get("BASIN_SERVER") or None
+
+    @cached_property
+    def token(self) -> str | None:
+        """Who the user is: the token that was given, or the one that is kept for the server."""
+        return self.given_token or credentials.Kept(self.world.environ).get(self.server)
+
+    @property
+    def given_token(self) -> str | None:
+        """The first token that is there of those given by options and by variables."""
+        environ = self.world.environ
+        if self.options.token:
+            return self.options.token
+        if self.options.token_file:
+            return credentials.read_file(self.options.token_file, "--token-file")
+        if environ.get("BASIN_TOKEN"):
+            return environ["BASIN_TOKEN"]
+        if environ.get("BASIN_TOKEN_FILE"):
+            return credentials.read_file(environ["BASIN_TOKEN_FILE"], "BASIN_TOKEN_FILE")
+        return None
 
     @cached_property
     def client(self) -> "Client":
@@ -80,12 +106,18 @@ class Session:
 
         return Client(
             self.server,
-            self.options.token or self.world.environ.get("BASIN_TOKEN"),
+            self.token,
             Retrier(self.world, self.screen.note, first_patience, patience),
             version=own_version(),
             transport=self.world.transport,
             seconds=seconds,
         )
+
+    def connect_as(self, server: str, token: str) -> "Client":
+        """The server at a URL, spoken to with a token: from now on that of this run."""
+        self.options = replace(self.options, server=server, token=token)
+        vars(self).pop("token", None)
+        return self.client
 
     def close(self) -> None:
         """Let go of the connection, if there is one."""

@@ -1,10 +1,5 @@
 """`basin study export`: all trials of a study as a file or to standard output."""
 
-import os
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal, get_args
 
@@ -12,7 +7,8 @@ import typer
 
 from service.cli.command import command
 from service.cli.completion import StudyArgument
-from service.cli.errors import BadInput, CommandError, Unreachable
+from service.cli.errors import BadInput, Unreachable
+from service.cli.files import whole
 from service.cli.screen import Screen
 from service.cli.session import Session
 from service.cli.words import clean, size
@@ -43,7 +39,7 @@ def export(
     kind = format or _by_ending(file)
     if file is None and kind not in _TEXT and session.screen.terminal:
         raise BadInput(f"{kind} is not text: it would spoil your terminal", hint=f"Add -o trials.{kind}")
-    with _opened(file) as target:
+    with whole(file) as target:
         written = _copy(session, study, kind, points, target)
     session.screen.progress("")
     if file is not None:
@@ -76,27 +72,3 @@ def _show(screen: Screen, written: int, kind: str) -> None:
 def _by_ending(file: Path | None) -> str:
     ending = file.suffix.removeprefix(".").lower() if file else ""
     return ending if ending in get_args(Format) else "csv"
-
-
-@contextmanager
-def _opened(file: Path | None) -> Iterator[BinaryIO]:
-    """Standard output, or a file that appears under its name only once it is whole."""
-    if file is None:
-        yield sys.stdout.buffer
-        return
-    try:
-        handle, beside = tempfile.mkstemp(prefix=f".{file.name}.", suffix=".part", dir=file.parent)
-    except OSError as error:
-        raise CommandError(f"{clean(str(file))}: {error.strerror}") from error
-    try:
-        with os.fdopen(handle, "wb") as target:
-            yield target
-        # As any new file would be: mkstemp lets only its owner read.
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(beside).chmod(0o666 & ~mask)
-        Path(beside).replace(file)
-    except OSError as error:
-        raise CommandError(f"{clean(str(file))}: {error.strerror or error}") from error
-    finally:
-        Path(beside).unlink(missing_ok=True)

@@ -3,7 +3,15 @@
 * BasinError
   x Refused                what was asked cannot be done as it was asked
     + Invalid              fields are wrong, each of them named
-    + NotFound             StudyNotFound, TrialNotFound, AttemptNotFound
+    + NotFound             StudyNotFound, TrialNotFound, AttemptNotFound, WorkerNotFound, CheckpointNotFound,
+                           TokenNotFound
+    + Gone                 CheckpointEvicted
+    + ChecksumMismatch     what arrived is not what was sent
+    + ProtocolUnsupported  worker and server do not speak the same protocol
+    + TokenMissing         nobody has said who asks
+    + TokenInvalid         the token holds no longer, or never did
+    + RoleMissing          the token's role does not allow it
+    + NotYourAttempt       another worker's token holds the attempt
     + Conflict             what is there is in the way
       - NameTaken
       - WrongState
@@ -13,9 +21,13 @@
       - StudyBusy
       - BudgetSpent
       - RequestReused
+      - WorkerTaken
+      - OffsetGap
     + RevisionMismatch     somebody else changed it in between
   x Unavailable            it may be asked again as it is, a little later
     + StoreUnavailable, StoreFull, Overloaded
+    + TooManyFailures      too many wrong tokens came from one address
+    + ArtifactsUnavailable, ArtifactsFull
   x SchemaMismatch         this program and the database do not fit
 """
 
@@ -87,6 +99,81 @@ class AttemptNotFound(NotFound):
     code = "attempt_not_found"
 
 
+class TokenNotFound(NotFound):
+    """There is no token of this id."""
+
+    code = "token_not_found"
+    hint = "GET /v1/tokens lists the tokens there are."
+
+
+class TokenMissing(Refused):
+    """This server wants a token with every request."""
+
+    code = "token_missing"
+    hint = "Send 'Authorization: Bearer TOKEN'. Whoever runs the server makes one with: basin token create"
+
+
+class TokenInvalid(Refused):
+    """This token is not known here."""
+
+    code = "token_invalid"
+    hint = "Ask for a new one; whoever runs the server makes it with: basin token create"
+
+
+class RoleMissing(Refused):
+    """The token's role does not allow this."""
+
+    code = "role_missing"
+    hint = "Use a token of a role that may."
+
+
+class NotYourAttempt(Refused):
+    """This attempt was granted to another token."""
+
+    code = "not_your_attempt"
+    hint = "Stop this attempt: a worker's token may only write to attempts that were granted to itself."
+
+
+class WorkerNotFound(NotFound):
+    """There is no worker of this id."""
+
+    code = "worker_not_found"
+    hint = "A worker introduces itself with PUT /v1/workers/{id}; GET /v1/workers lists those that are known."
+
+
+class CheckpointNotFound(NotFound):
+    """The attempt has no checkpoint of this step."""
+
+    code = "checkpoint_not_found"
+    hint = "GET .../trials/{number}/checkpoints lists those that are kept."
+
+
+class Gone(Refused):
+    """It was there once."""
+
+    code = "gone"
+
+
+class CheckpointEvicted(Gone):
+    """The checkpoint was removed to make room."""
+
+    code = "checkpoint_evicted"
+    hint = "The study's `checkpoints` say how many are kept."
+
+
+class ChecksumMismatch(Refused):
+    """The bytes that arrived are not those that the checksum was made of."""
+
+    code = "checksum_mismatch"
+    hint = "Send the file again; nothing of it was kept."
+
+
+class ProtocolUnsupported(Refused):
+    """Worker and server do not speak the same protocol."""
+
+    code = "protocol_unsupported"
+
+
 class Conflict(Refused):
     """What is there is in the way."""
 
@@ -147,6 +234,20 @@ class RequestReused(Conflict):
     hint = "Draw a new request_id for each new request."
 
 
+class WorkerTaken(Conflict):
+    """Another instance of this worker runs."""
+
+    code = "worker_taken"
+    hint = "Give each worker a folder of its own, or stop the other one."
+
+
+class OffsetGap(Conflict):
+    """Bytes before these are missing."""
+
+    code = "offset_gap"
+    hint = "Send the bytes from next_offset on again."
+
+
 class RevisionMismatch(Refused):
     """The study was changed in between."""
 
@@ -179,6 +280,27 @@ class Overloaded(Unavailable):
 
     code = "overloaded"
     hint = "Try again in a moment."
+
+
+class TooManyFailures(Unavailable):
+    """Too many wrong tokens came from this address."""
+
+    code = "too_many_failures"
+    hint = "Wait, and stop whatever sends a wrong token."
+
+
+class ArtifactsUnavailable(Unavailable):
+    """The place where checkpoints are kept does not answer."""
+
+    code = "artifacts_unavailable"
+    hint = "Try again in a moment; see artifacts_url and data_dir on the server."
+
+
+class ArtifactsFull(Unavailable):
+    """The place where checkpoints are kept has no room left."""
+
+    code = "artifacts_full"
+    hint = "Make room there, or let studies keep less (`checkpoints`), then send it again; nothing of it was kept."
 
 
 class SchemaMismatch(BasinError):

@@ -14,10 +14,11 @@ class Event:
     """One thing that happened. Its id is given by the store, in the order in which events become true."""
 
     type: EventType
-    study_id: int
-    study: str
-    seq: int
+    study_id: int | None = None
+    study: str | None = None
+    seq: int = 0
     at: datetime
     trial: int | None = None
+    worker: str | None = None
     data: Mapping[str, Any] = field(default_factory=nothing)
     id: int = 0

@@ -11,6 +11,9 @@ from service.wire.lease import Directive
 from service.wire.message import Scalar
 from service.wire.trial import AttemptState, Failure, Origin, TrialState
 
+ARTIFACT = "artifact:"
+"""How the address of a checkpoint begins that the server keeps itself."""
+
 
 def nothing() -> Mapping[str, Any]:
     """A mapping with nothing in it, that stays so."""
@@ -22,6 +25,7 @@ class Trial:
     """One point of the space and what became of it. Addressed by its study's id and its number.
 
     `token` is the fence: it grows with each grant, so a writer that holds an older one is known to be late.
+    `not_before` puts a trial off that was lost, and until `avoid_until` it goes to another node than `avoid`.
     `attrs` are the user's. `system` is the samplers' own memory and never comes from outside. `suggestion` says what a
     sampled trial's parameters come from: the sampler, its seed, and the study's seq that it knew.
     """
@@ -38,6 +42,9 @@ class Trial:
     token: int = 0
     attempts: int = 0
     failure: Failure | None = None
+    not_before: datetime | None = None
+    avoid: str | None = None
+    avoid_until: datetime | None = None
     seq: int = 0
     created_at: datetime
     started_at: datetime | None = None
@@ -65,10 +72,23 @@ class AttemptKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Continuity:
+    """How a curve went on after a resume: what it was before and after, in multiples of its own noise."""
+
+    metric: str
+    before: float
+    after: float
+    times_noise: float
+    jumped: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One lease of a trial by one worker, and how far its curve has come.
 
-    `resumes` says that its client keeps checkpoints: it can go on with a trial that was paused.
+    `worker` is the name of the one who runs it, `worker_id` its id if it introduced itself; `holder` is the id of the
+    token that it was granted to, if any. `resumes` says that its client keeps checkpoints: it can go on with a trial
+    that was paused. `obeyed` is the id of the last directive that the worker has confirmed.
     """
 
     key: AttemptKey
@@ -87,6 +107,11 @@ class Attempt:
     gpu_seconds: float | None = None
     completion: str | None = None
     resumes: bool = False
+    holder: str | None = None
+    worker_id: str | None = None
+    gpu: str | None = None
+    obeyed: int | None = None
+    continuity: Continuity | None = None
 
     @property
     def live(self) -> bool:
@@ -97,6 +122,11 @@ class Attempt:
         """The attempt in another state, if the table of states allows it."""
         ended = None if to in LIVE else now
         return replace(self, state=move_attempt(self.state, to), ended_at=ended)
+
+    def told(self, directive: Directive) -> "Attempt":
+        """The attempt with a directive that its worker has not heard yet: its id grows with each."""
+        last = self.directive.id or 0 if self.directive is not None else 0
+        return replace(self, directive=directive.model_copy(update={"id": last + 1}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +144,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """A state of training that was saved whole."""
+    """A state of training that was saved whole. `evicted_at` says since when its bytes are gone."""
 
     key: AttemptKey
     step: int
@@ -122,3 +152,23 @@ class Checkpoint:
     sha256: str
     size: int
     committed_at: datetime
+    evicted_at: datetime | None = None
+
+    @property
+    def artifact(self) -> str | None:
+        """The name under which the server keeps its bytes, if it does."""
+        return self.uri.removeprefix(ARTIFACT) if self.uri.startswith(ARTIFACT) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPiece:
+    """A piece of an attempt's log, and where in the whole it begins."""
+
+    key: AttemptKey
+    begin: int
+    data: bytes
+
+    @property
+    def end(self) -> int:
+        """Where the next piece begins."""
+        return self.begin + len(self.data)

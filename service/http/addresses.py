@@ -38,8 +38,21 @@ class _CountConvertor(Convertor[int]):
         return str(value)
 
 
+class _WorkerConvertor(Convertor[str]):
+    """The id of a worker, whatever stands there: what is no id is told by its field."""
+
+    regex = r"[^/:\x00]+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return quote(value, safe="")
+
+
 register_url_convertor("study", _StudyConvertor())
 register_url_convertor("count", _CountConvertor())
+register_url_convertor("worker", _WorkerConvertor())
 
 StudyName = Annotated[str, Path(description="The study's name, percent-encoded.", examples=["digits-mlp"])]
 TrialNumber = Annotated[int, Path(ge=0, lt=10**15, description="The trial's number in its study.", examples=[17])]

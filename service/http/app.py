@@ -8,22 +8,27 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.domain.actor import LOCAL, NETWORK
 from service.http import api_page, errors
 from service.http.body_limit import BodyLimit
 from service.http.compression import Compression
 from service.http.document import document, text
 from service.http.envelope import Envelope
 from service.http.feed import Feed
+from service.http.gate import Gate
 from service.http.guard import Guard
-from service.http.hosts import Hosts
-from service.http.routes import analyses, events, exports, leases, meta, studies, trials
+from service.http.hosts import Hosts, reached_from_here_alone
+from service.http.routes import access, analyses, attempts, events, exports, leases, meta, studies, trials, workers
 from service.http.services import Served, Services
+from service.http.throttle import Throttle
+from service.http.uploads import Limits
+from service.usecases.keyring import Keyring
 
 Application = FastAPI
 Running = Callable[[], AbstractAsyncContextManager[None]]
 
 # The calls that come most often first: routes are tried one after the other.
-_FAMILIES = (leases, trials, studies, exports, analyses, events, meta)
+_FAMILIES = (leases, attempts, workers, trials, studies, exports, analyses, events, access, meta)
 
 
 def create_app(services: Services, running: Running | None = None) -> FastAPI:
@@ -32,16 +37,21 @@ def create_app(services: Services, running: Running | None = None) -> FastAPI:
     `app.state.served.feed.close()` ends the event streams; a server that stops calls it first, or it would wait for
     clients that never leave.
     """
-    hosts = Hosts.of(services.host, services.allowed_hosts, trust_network=services.trust_network)
+    local = reached_from_here_alone(services.host)
+    trusted = services.trust_network or (services.needs_tokens and not local)
+    hosts = Hosts.of(services.host, services.allowed_hosts, trust_network=trusted)
+    anonymous = None if services.needs_tokens else LOCAL if local else NETWORK
+    keyring, throttle = Keyring(services.store), Throttle()
     app = bare(
         Middleware(Envelope),
         Middleware(Guard, hosts),
-        Middleware(BodyLimit, services.max_body_bytes),
+        Middleware(Gate, keyring, hosts, anonymous, throttle),
+        Middleware(BodyLimit, Limits(services.max_body_bytes, services.max_checkpoint_bytes)),
         Middleware(Compression),
     )
     if running is not None:
         app.router.lifespan_context = lambda _: running()
-    app.state.served = Served(services, Feed(services.store))
+    app.state.served = Served(services, Feed(services.store), keyring, throttle)
     return app
 
 

@@ -2,37 +2,39 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.http.errors import too_large
+from service.http.uploads import Limit, Limits
 
 
 class BodyLimit:
     """Counts the bytes of bodies that do not say how long they are, and believes those that do."""
 
-    def __init__(self, app: ASGIApp, most_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self.app = app
-        self.most_bytes = most_bytes
+        self.limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        limit = self.limits.of(scope)
         announced = next((value for name, value in scope["headers"] if name == b"content-length"), None)
         if announced is None:
-            await self.app(scope, self._counted(receive), send)
-        elif announced.isdigit() and int(announced) <= self.most_bytes:
+            await self.app(scope, _counted(receive, limit), send)
+        elif announced.isdigit() and int(announced) <= limit.most_bytes:
             await self.app(scope, receive, send)
         else:
-            await too_large(self.most_bytes).response()(scope, receive, send)
+            await limit.refusal().response()(scope, receive, send)
 
-    def _counted(self, receive: Receive) -> Receive:
-        seen = 0
 
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > self.most_bytes:
-                raise too_large(self.most_bytes)
-            return message
+def _counted(receive: Receive, limit: Limit) -> Receive:
+    seen = 0
 
-        return counted
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > limit.most_bytes:
+            raise limit.refusal()
+        return message
+
+    return counted

@@ -1,15 +1,25 @@
 """From the domain to the wire: what clients are shown of studies, trials and what they leave."""
 
+from dataclasses import asdict
+from datetime import datetime
+
+from service.domain import audit as domain_audit
 from service.domain import event as domain_event
 from service.domain import space, trial
+from service.domain import token as domain_token
 from service.domain.decision import Decision
 from service.domain.study import Study
 from service.http.addresses import study_path
+from service.usecases.checkpointing import address
 from service.usecases.choosing import taken_from
 from service.usecases.reading import StudyView, TrialView
+from service.usecases.workers import WorkerView
+from service.wire import audit as wire_audit
 from service.wire import event as wire_event
 from service.wire import study as wire_study
+from service.wire import token as wire_token
 from service.wire import trial as wire_trial
+from service.wire import worker as wire_worker
 from service.wire.space import ConstantParameter, DerivedParameter
 from service.wire.warm_start import CameFrom
 
@@ -101,6 +111,12 @@ def attempt(it: trial.Attempt) -> wire_trial.Attempt:
         failure=it.failure,
         gpu_seconds=it.gpu_seconds,
         resumes=it.resumes,
+        worker_id=it.worker_id,
+        gpu=it.gpu,
+        resume_step=it.resume_step,
+        directive_id=it.directive.id if it.directive is not None else None,
+        obeyed=it.obeyed,
+        continuity=None if it.continuity is None else wire_trial.Continuity.model_validate(asdict(it.continuity)),
     )
 
 
@@ -111,22 +127,87 @@ def decision(it: Decision) -> wire_trial.Decision:
     return wire_trial.Decision.model_validate({**at, **basis, "act": it.act, "reason": it.reason})
 
 
-def checkpoint(it: trial.Checkpoint) -> wire_trial.Checkpoint:
-    """One committed checkpoint."""
+def checkpoint(name: str, it: trial.Checkpoint) -> wire_trial.Checkpoint:
+    """One committed checkpoint of a study of this name."""
     return wire_trial.Checkpoint(
         attempt=it.key.attempt,
         step=it.step,
-        uri=it.uri,
+        uri=address(name, it),
         sha256=it.sha256,
         size=it.size,
         committed_at=it.committed_at,
+        stored=it.artifact is not None,
+    )
+
+
+def worker(view: WorkerView) -> wire_worker.Worker:
+    """A worker as it stands."""
+    it = view.worker
+    use = {one.uuid: one.model_dump(exclude={"uuid"}) for one in it.use}
+    return wire_worker.Worker(
+        id=it.id,
+        name=it.name,
+        state=it.state(view.now),
+        reason=it.reason,
+        agent_version=it.agent_version,
+        python_version=it.python_version,
+        labels=dict(it.labels),
+        gpus=tuple(
+            wire_worker.GpuState.model_validate({**gpu.model_dump(), **use.get(gpu.uuid, {})}) for gpu in it.gpus
+        ),
+        slots=it.slots,
+        trainers=it.trainers,
+        held=tuple(
+            wire_worker.HeldAttempt(study=name, trial=one.key.number, attempt=one.key.attempt, gpu=one.gpu)
+            for name, one in view.held
+        ),
+        clock_skew_seconds=it.clock_skew,
+        first_seen_at=it.first_seen_at,
+        last_seen_at=it.last_seen_at,
     )
 
 
 def event(it: domain_event.Event) -> wire_event.Event:
     """One thing that happened."""
     return wire_event.Event(
-        id=it.id, type=it.type, study=it.study, trial=it.trial, seq=it.seq, data=dict(it.data), at=it.at
+        id=it.id,
+        type=it.type,
+        study=it.study,
+        trial=it.trial,
+        worker=it.worker,
+        seq=it.seq,
+        data=dict(it.data),
+        at=it.at,
+    )
+
+
+def token(it: domain_token.Token, now: datetime) -> wire_token.Token:
+    """A token as it stands at a moment."""
+    return wire_token.Token(
+        id=it.id,
+        name=it.name,
+        role=it.role,
+        state=it.state(now),
+        created_at=it.created_at,
+        created_by=it.created_by,
+        expires_at=it.expires_at,
+        revoked_at=it.revoked_at,
+        last_used_at=it.last_used_at,
+    )
+
+
+def entry(it: domain_audit.Entry) -> wire_audit.AuditEntry:
+    """One entry of the audit log."""
+    return wire_audit.AuditEntry(
+        id=it.id,
+        at=it.at,
+        actor=it.actor,
+        token_id=it.token,
+        role=it.role,
+        request_id=it.request_id,
+        operation=it.operation,
+        object=it.object,
+        detail=dict(it.detail),
     )
 
 

@@ -26,6 +26,7 @@ def documented(
     errors: Sequence[type[BasinError]] = (),
     codes: Mapping[int, Sequence[str]] | None = None,
     more: Mapping[int, Mapping[str, Any]] | None = None,
+    extra: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Arguments for a route: what it answers, an example of it, and which refusals of its own it has.
 
@@ -49,8 +50,14 @@ def documented(
         "status_code": status,
         "response_description": good["description"],
         "responses": {status: good, **(more or {})},
-        "openapi_extra": {CODES: refusals},
+        "openapi_extra": {CODES: refusals, **(extra or {})},
     }
+
+
+def bytes_body(says: str) -> dict[str, Any]:
+    """A request body that is bytes, as the document tells it."""
+    examples = {"bytes": {"summary": says, "value": "..."}}
+    return {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}, "examples": examples}}
 
 
 def _file(kind: str, example: object) -> dict[str, Any]:

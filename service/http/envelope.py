@@ -16,7 +16,7 @@ _failures = logging.getLogger("service.http.failures")
 _SANE_ID = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
 _CLIENT_GONE = 499
 # Thousands of these come in a second and say nothing while they succeed.
-_QUIET = (":report", "/healthz", "/readyz")
+_QUIET = (":report", ":heartbeat", ":acquire", "/healthz", "/readyz")
 
 
 class Envelope:

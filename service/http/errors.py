@@ -27,6 +27,17 @@ STATUS: Mapping[type[domain.BasinError], int] = {
     domain.StudyNotFound: 404,
     domain.TrialNotFound: 404,
     domain.AttemptNotFound: 404,
+    domain.TokenNotFound: 404,
+    domain.TokenMissing: 401,
+    domain.TokenInvalid: 401,
+    domain.RoleMissing: 403,
+    domain.NotYourAttempt: 403,
+    domain.WorkerNotFound: 404,
+    domain.CheckpointNotFound: 404,
+    domain.Gone: 410,
+    domain.CheckpointEvicted: 410,
+    domain.ChecksumMismatch: 400,
+    domain.ProtocolUnsupported: 400,
     domain.Conflict: 409,
     domain.NameTaken: 409,
     domain.WrongState: 409,
@@ -36,17 +47,28 @@ STATUS: Mapping[type[domain.BasinError], int] = {
     domain.StudyBusy: 409,
     domain.BudgetSpent: 409,
     domain.RequestReused: 409,
+    domain.WorkerTaken: 409,
+    domain.OffsetGap: 409,
     domain.RevisionMismatch: 412,
     domain.Unavailable: 503,
     domain.StoreUnavailable: 503,
     domain.StoreFull: 503,
     domain.Overloaded: 503,
+    domain.TooManyFailures: 429,
+    domain.ArtifactsUnavailable: 503,
+    domain.ArtifactsFull: 507,
     domain.SchemaMismatch: 500,
 }
 """Every class of the tree of refusals, and nothing by inheritance: a new refusal must be given its status here."""
 
-RETRY_AFTER_SECONDS: Mapping[type[domain.Unavailable], int] = {domain.StoreFull: 30, domain.Overloaded: 1}
+RETRY_AFTER_SECONDS: Mapping[type[domain.Unavailable], int] = {
+    domain.StoreFull: 30,
+    domain.Overloaded: 1,
+    domain.TooManyFailures: 10,
+    domain.ArtifactsFull: 30,
+}
 _USUAL_RETRY_SECONDS = 2
+_CHALLENGE = 'Bearer realm="basin"'
 _TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
@@ -81,13 +103,14 @@ def bad_request(code: str, detail: str, *, field: str = "", hint: str | None = N
     return Rejection(400, code, f"{field}: {detail}" if field else detail, errors=errors, hint=hint)
 
 
-def too_large(limit: int) -> Rejection:
+def too_large(limit: int, setting: str | None) -> Rejection:
     """The body has more bytes than are read."""
+    raised = f", or raise {setting} on the server" if setting else ""
     return Rejection(
         413,
         "body_too_large",
         f"the body is longer than the {limit:,} bytes that are read",
-        hint="Send less at once, or raise max_body_bytes on the server.",
+        hint=f"Send less at once{raised}.",
         headers={"connection": "close"},
     )
 
@@ -123,18 +146,27 @@ def title(status: int) -> str:
 
 def of_refusal(error: domain.BasinError) -> Response:
     """The answer to a refusal of the domain."""
-    headers = {}
-    if isinstance(error, domain.Unavailable):
-        headers["retry-after"] = str(RETRY_AFTER_SECONDS.get(type(error), _USUAL_RETRY_SECONDS))
     return problem(
         STATUS[type(error)],
         error.code,
         error.message,
         hint=error.hint,
         errors=error.errors,
-        headers=headers,
+        headers=_headers(error),
         extension=error.context,
     )
+
+
+def _headers(error: domain.BasinError) -> dict[str, str]:
+    match error:
+        case domain.Unavailable():
+            return {"retry-after": str(RETRY_AFTER_SECONDS.get(type(error), _USUAL_RETRY_SECONDS))}
+        case domain.TokenMissing():
+            return {"www-authenticate": _CHALLENGE}
+        case domain.TokenInvalid():
+            return {"www-authenticate": f'{_CHALLENGE}, error="{domain.TokenInvalid.code}"'}
+        case _:
+            return {}
 
 
 def internal() -> Response:

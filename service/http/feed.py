@@ -106,8 +106,7 @@ class Feed:
                     self._wake()
                     known = True
                 await self._store.wait_for_events(self._newest, _IDLE_SECONDS)
-                events, newest = await self._store.read(lambda tx: _chunk(tx, self._newest))
-                self._take(events, newest)
+                self._take(await self._store.events_behind(self._newest, _AT_ONCE))
             except Unavailable as away:
                 _log.warning("the events cannot be read just now: %s", away)
                 await asyncio.sleep(_RETRY_SECONDS)
@@ -115,13 +114,13 @@ class Feed:
                 _log.exception("the events cannot be read")
                 await asyncio.sleep(_RETRY_SECONDS)
 
-    def _take(self, events: Sequence[Event], newest: int) -> None:
+    def _take(self, events: Sequence[Event]) -> None:
         for event in events:
             if len(self._recent) == _KEPT:
                 self._floor = self._recent[0].id
             self._recent.append(event)
-        self._newest = newest
         if events:
+            self._newest = events[-1].id
             self._wake()
 
     def _wake(self) -> None:

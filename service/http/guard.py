@@ -1,7 +1,8 @@
-"""Requests that are turned away at the door: a foreign Host, a foreign Origin, a body that is not JSON."""
+"""Requests that are turned away at the door: a foreign Host, a foreign Origin, a body of a kind that is not read."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service.http import uploads
 from service.http.errors import Rejection
 from service.http.hosts import Hosts
 
@@ -44,25 +45,31 @@ class Guard:
                 f"a page of {origin.decode('latin-1')!r} may not change anything here",
                 hint="Open the dashboard at the address of this server itself.",
             )
-        return _not_json(headers) if scope["path"].startswith(_API) else None
+        return _not_read(scope, headers) if scope["path"].startswith(_API) else None
 
 
-def _not_json(headers: dict[bytes, bytes]) -> Rejection | None:
-    """Refuse a body that is not plain JSON: a form of a foreign page can send all other types without asking."""
+def _not_read(scope: Scope, headers: dict[bytes, bytes]) -> Rejection | None:
+    """Refuse a body that is not plain JSON: a form of a foreign page can send all other types without asking.
+
+    But for one: bytes, which no form sends, where bytes are kept.
+    """
     if headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in headers:
         return None
     given = headers.get(b"content-type", b"").decode("latin-1")
     kind, _, parameters = given.partition(";")
     charset = parameters.strip().lower().removeprefix("charset=").strip('"')
-    if kind.strip().lower() == "application/json" and charset in {"", "utf-8", "utf8"}:
-        encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")
-        if encoding.lower() == "identity":
-            return None
-        return _unsupported(f"the body must not be compressed (Content-Encoding is {encoding!r})")
-    return _unsupported(f"the body must be application/json (Content-Type is {given!r})")
+    encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")
+    wanted = uploads.kinds(scope["method"], scope["path"])
+    plain = kind.strip().lower() == uploads.BYTES or charset in {"", "utf-8", "utf8"}
+    if kind.strip().lower() not in wanted or not plain:
+        return _unsupported(f"the body must be {' or '.join(wanted)} (Content-Type is {given!r})", wanted)
+    if encoding.lower() != "identity":
+        return _unsupported(f"the body must not be compressed (Content-Encoding is {encoding!r})", wanted)
+    return None
 
 
-def _unsupported(detail: str) -> Rejection:
-    return Rejection(
-        415, "unsupported_media_type", detail, hint="Send JSON as UTF-8 with Content-Type: application/json."
-    )
+def _unsupported(detail: str, wanted: tuple[str, ...]) -> Rejection:
+    hint = "Send JSON as UTF-8 with Content-Type: application/json."
+    if uploads.JSON not in wanted:
+        hint = f"Send the bytes as they are with Content-Type: {uploads.BYTES}."
+    return Rejection(415, "unsupported_media_type", detail, hint=hint)

@@ -14,7 +14,7 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True)
 class Hosts:
-    """Names that are allowed besides loopback; any, where the network is trusted and no names are given."""
+    """Names that are allowed besides loopback; any, where that does no harm and no names are given."""
 
     bound: str
     given: frozenset[str]
@@ -22,7 +22,11 @@ class Hosts:
 
     @classmethod
     def of(cls, bound: str, allowed: Iterable[str], *, trust_network: bool) -> "Hosts":
-        """The names for a server that listens on `bound`."""
+        """The names for a server that listens on `bound`.
+
+        A network is trusted where that was said, and where tokens are needed: a page that gives its own name to this
+        server has none, and gets no cookie that was set under another name.
+        """
         given = frozenset(name.strip().lower() for name in allowed if name.strip())
         return cls(bound.strip("[]").lower(), given, "*" in given or (trust_network and not given))
 
@@ -47,6 +51,12 @@ class Hosts:
         if name in self.given or host.lower() in self.given:
             return True
         return any(given.startswith("*.") and name.endswith(given[1:]) for given in self.given)
+
+
+def reached_from_here_alone(host: str) -> bool:
+    """Whether a server that listens on this address is reached from its own machine alone."""
+    name = host.strip("[]").lower()
+    return name == "localhost" or _is_loopback(name)
 
 
 def _name(host: str) -> str:

@@ -1,6 +1,7 @@
 """Two kinds of route: one reads bodies strictly, the other also skips FastAPI's own work for the calls of workers.
 
-Both are declared as FastAPI routes are, with typed parameters, so that the OpenAPI document makes itself.
+Both ask first whether the sender may do this at all (`permissions`), and prepare its signature (`signing`). Both are
+declared as FastAPI routes are, with typed parameters, so that the OpenAPI document makes itself.
 """
 
 from collections.abc import Callable, Coroutine
@@ -14,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from service.domain.errors import Invalid
+from service.http import permissions, signing
 from service.http.bodies import parse, refuse_twins
 from service.wire.problem import FieldError
 
@@ -41,6 +43,14 @@ class WireRoute(APIRoute):
         assert isinstance(model, type)
         assert issubclass(model, BaseModel)
         return model
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request whose sender may do this; what has no place in the table of permissions nobody may do."""
+        if scope["method"] in (self.methods or ()):
+            operation = self.operation_id or self.name
+            permissions.check(scope, operation)
+            signing.prepare(scope, operation)
+        await super().handle(scope, receive, send)
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()

@@ -70,11 +70,6 @@ class Desk:
         return kept if self._for_pruner is self._for_sampler else kept + len(self._for_pruner)
 
     @property
-    def stops(self) -> bool:
-        """Whether the sampler says when every point has been tried."""
-        return self._plan is None and SAMPLERS[self._definition.sampler.type].discrete
-
-    @property
     def look(self) -> Look:
         """How the sampler sees trials."""
         return self._sampler_look

@@ -1,17 +1,15 @@
 """The engine: suggestions, verdicts and endings by Optuna's samplers and pruners, over what is known of a study."""
 
 import logging
-import math
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from importlib.metadata import version
 from random import Random
 
-from optuna.pruners import NopPruner
 from optuna.samplers import BaseSampler, RandomSampler
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from service.domain import budget
 from service.domain.study import Study
@@ -19,13 +17,13 @@ from service.domain.trial import Trial
 from service.search.asking import Asked, ask
 from service.search.desk import Desk, identity
 from service.search.evidence import Sight
-from service.search.frozen import FEASIBILITY, VIOLATED, frozen
+from service.search.frozen import frozen
 from service.search.points import Place, place
 from service.search.pool.controls import CONTROL, wanted
 from service.search.quiet import hush
 from service.search.seeds import seeds
 from service.search.view import View, ViewStudy
-from service.usecases.engine import Curve, Ended, Ending, Exhausted, History, Latest, Promotion, Suggestion, Verdict
+from service.usecases.engine import Curve, Exhausted, History, Latest, Promotion, Suggestion, Verdict
 
 _log = logging.getLogger(__name__)
 NAME = f"optuna {version('optuna')}"
@@ -97,24 +95,6 @@ class OptunaEngine:
         verdict = _by_rule(desk, history, trial, curve)
         return replace(verdict, system={**verdict.system, **known})
 
-    def ended(self, history: History, trial: Trial, curve: Curve, ending: Ending, values: Mapping[str, float]) -> Ended:
-        """What the sampler wants to remember of an end, and whether every point has been suggested."""
-        hush()
-        desk = self._desk(history.study)
-        done = desk.size is not None and len(desk.tried(history, _NOBODY)) >= desk.size
-        if not desk.stops:
-            # All that Optuna's other samplers do at the end of a trial is to warn that they do not know constraints.
-            return Ended(exhausted=done)
-        own = _ending(desk, trial, curve, ending)
-        view = View(desk.sampling(history), own)
-        sampler = desk.sampler(history, seeds(history.study, trial.number))
-        study = ViewStudy(view, sampler, NopPruner())
-        try:
-            sampler.after_trial(study, own, *_told(desk, ending, values, curve))
-        except Exception:  # noqa: BLE001  # the trial has ended, whatever a sampler makes of it
-            _log.warning("the sampler failed over the end of trial %d", trial.number, exc_info=True)
-        return Ended(system=view.system, study_system=view.study_system, exhausted=study.stopped or done)
-
     def _draw(self, desk: Desk, history: History, number: int, attempt: int) -> Suggestion:
         chance = seeds(history.study, number, attempt)
         try:
@@ -174,34 +154,11 @@ def _ask(desk: Desk, history: History, number: int, sampler: BaseSampler) -> Ask
     return ask(desk.layout, View(desk.sampling(history), own), sampler)
 
 
-def _ending(desk: Desk, trial: Trial, curve: Curve, ending: Ending) -> FrozenTrial:
-    params = desk.layout.inward(trial.params)
-    return frozen(
-        trial.number,
-        TrialState.RUNNING,
-        params=params,
-        distributions=dict(desk.layout.shape(params)),
-        system={**trial.system, FEASIBILITY: VIOLATED} if ending == "infeasible" else dict(trial.system),
-        curve=_points(curve, whole=False) if curve else None,
-    )
-
-
 def _points(curve: Curve, whole: bool) -> dict[int, float]:
     """The points that a pruner reads of the trial that it judges: all of them, or the last."""
     if whole:
         return dict(zip(curve.steps, curve.values, strict=True))
     return {curve.steps[-1]: curve.values[-1]}
-
-
-def _told(
-    desk: Desk, ending: Ending, values: Mapping[str, float], curve: Curve
-) -> tuple[TrialState, list[float] | None]:
-    """How an end is told to a sampler: a state, and values if there are any."""
-    if ending == "pruned":
-        known = bool(curve) and desk.look.readable and not math.isnan(curve.values[-1])
-        return TrialState.PRUNED, [curve.values[-1]] if known else None
-    told = desk.look.values(ending, values)
-    return (TrialState.FAIL if told is None else TrialState.COMPLETE), told
 
 
 def _may_be_done(history: History, curve: Curve) -> bool:

@@ -5,7 +5,7 @@ little to compare with.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -13,11 +13,10 @@ from optuna.pruners import BasePruner, HyperbandPruner, PatientPruner
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
+from service.search.halving_rule import RUNG, HalvingRule, Place
 from service.search.percentile import best, decides, standing
 from service.usecases.engine import Basis
 from service.wire import scheduler as wire
-
-_RUNG = "completed_rung_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,16 +72,25 @@ def percentile(options: wire.PercentileScheduler, sight: Sight) -> Evidence | No
     return _percentile(options, text, sight)
 
 
-def asha(options: wire.AshaScheduler | wire.HyperbandScheduler, sight: Sight) -> Evidence | None:
+def asha(options: wire.AshaScheduler, sight: Sight) -> Evidence | None:  # noqa: ARG001
     """Compare the trial's value with those of all trials that came to this rung."""
-    return _halving(options, sight.study, sight)
+    rule = cast(HalvingRule, sight.pruner)
+    return _halving(sight, lambda rung: rule.place(sight.study, rung, sight.value))
 
 
 def hyperband(options: wire.HyperbandScheduler, sight: Sight) -> Evidence | None:
     """Compare the trial's value with those of all trials of its bracket that came to this rung."""
     pruner = cast(HyperbandPruner, sight.pruner)
     bracket = pruner._create_bracket_study(sight.study, pruner._get_bracket_id(sight.study, sight.own))
-    return _halving(options, bracket, sight)
+
+    def place(rung: int) -> Place:
+        key = f"{RUNG}{rung}"
+        there = [one.system_attrs[key] for one in bracket.get_trials(deepcopy=False) if key in one.system_attrs]
+        going_on = max(1, len(there) // options.reduction_factor)
+        cut = sorted(there, reverse=not sight.minimizes)[going_on - 1]
+        return Place(sight.rank(sight.value, there), len(there), going_on, cut)
+
+    return _halving(sight, place)
 
 
 def threshold(options: wire.ThresholdScheduler, sight: Sight) -> Evidence | None:
@@ -150,23 +158,19 @@ def _percentile(options: wire.MedianScheduler | wire.PercentileScheduler, text: 
     return Evidence(basis, f"{text} {found.trials} trials at step {step}: {compared}")
 
 
-def _halving(options: wire.AshaScheduler | wire.HyperbandScheduler, study: Study, sight: Sight) -> Evidence | None:
-    reached = [int(key.removeprefix(_RUNG)) for key in sight.written if key.startswith(_RUNG)]
+def _halving(sight: Sight, place: Callable[[int], Place]) -> Evidence | None:
+    reached = [int(key.removeprefix(RUNG)) for key in sight.written if key.startswith(RUNG)]
     step, value = sight.step, sight.value
     if not reached:
         if not sight.stopped:
             return None
-        past = sum(key.startswith(_RUNG) for key in sight.own.system_attrs)
+        past = sum(key.startswith(RUNG) for key in sight.own.system_attrs)
         return Evidence(Basis(rung=past, step=step, value=value), f"its value at step {step} is NaN")
     rung = max(reached)
-    key = f"{_RUNG}{rung}"
-    there = [one.system_attrs[key] for one in study.get_trials(deepcopy=False) if key in one.system_attrs]
-    going_on = max(1, len(there) // options.reduction_factor)
-    cut = sorted(there, reverse=not sight.minimizes)[going_on - 1]
-    rank = sight.rank(value, there)
-    basis = Basis(rung=rung, step=step, value=value, cut=cut, rank=rank, n=len(there))
-    text = f"number {rank} of {len(there)} at rung {rung} (step {step}), where the best {going_on} go on: "
-    return Evidence(basis, text + _compared(value, cut, sight))
+    found = place(rung)
+    basis = Basis(rung=rung, step=step, value=value, cut=found.cut, rank=found.rank, n=found.n)
+    text = f"number {found.rank} of {found.n} at rung {rung} (step {step}), where the best {found.going_on} go on: "
+    return Evidence(basis, text + _compared(value, found.cut, sight))
 
 
 def _turn(options: Any, sight: Sight) -> int:

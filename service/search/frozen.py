@@ -25,7 +25,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from service.domain import trial as domain
 from service.search.distributions import Layout
-from service.usecases.engine import Curve, Ending
+from service.usecases.engine import Curve
 from service.wire import trial as wire
 
 STATES: Mapping[wire.TrialState, TrialState] = {
@@ -68,7 +68,7 @@ class Look:
         """Values that no other beats to the bottom."""
         return [math.inf if direction == StudyDirection.MINIMIZE else -math.inf for direction in self.directions]
 
-    def values(self, state: wire.TrialState | Ending, values: Mapping[str, float] | None) -> list[float] | None:
+    def values(self, state: wire.TrialState, values: Mapping[str, float] | None) -> list[float] | None:
         """The values in the order of the objectives, if the trial has what Optuna asks of a complete one."""
         if state == "infeasible":
             return self.worst

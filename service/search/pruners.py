@@ -12,6 +12,7 @@ from optuna.pruners import BasePruner
 
 from service.search import evidence
 from service.search.evidence import Evidence, Sight
+from service.search.halving_rule import HalvingRule
 from service.search.percentile import PercentileRule
 from service.wire import scheduler as wire
 from service.wire.scheduler import AnyScheduler
@@ -92,10 +93,6 @@ def cuts(definition: StudyDefinition) -> bool:
     return halves(definition) is not None or rule(definition) is not None
 
 
-def _asha(options: wire.AshaScheduler) -> BasePruner:
-    return pruners.SuccessiveHalvingPruner(min_resource=options.min_resource, reduction_factor=options.reduction_factor)
-
-
 def _hyperband(options: wire.HyperbandScheduler) -> BasePruner:
     # Whole numbers, never "auto": that would be read from whichever trials a process happens to have seen.
     return pruners.HyperbandPruner(
@@ -132,7 +129,7 @@ def _patiently(options: wire.PatientScheduler, sight: Sight) -> Evidence | None:
 PRUNERS: Mapping[str, PrunerRecord] = {
     "median": PrunerRecord(build=PercentileRule, explain=evidence.median, compares=True, whole=True),
     "percentile": PrunerRecord(build=PercentileRule, explain=evidence.percentile, compares=True, whole=True),
-    "asha": PrunerRecord(build=_asha, explain=evidence.asha),
+    "asha": PrunerRecord(build=HalvingRule, explain=evidence.asha),
     "hyperband": PrunerRecord(build=_hyperband, explain=evidence.hyperband),
     "threshold": PrunerRecord(build=_threshold, explain=evidence.threshold, whole=True),
     "wilcoxon": PrunerRecord(build=_wilcoxon, explain=evidence.wilcoxon, whole=True),

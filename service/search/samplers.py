@@ -1,5 +1,5 @@
 """The samplers: for each that a study may name a record of how to build it, and of what it needs and cannot do."""
-# ruff: noqa: ARG001, ARG002  # one signature for all, and Optuna's own
+# ruff: noqa: ARG001  # one signature for all, and Optuna's own
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
@@ -64,18 +64,6 @@ class Grid(samplers.GridSampler):
         grid = copy.copy(self)
         grid._rng = copy.deepcopy(self._rng)
         return grid
-
-    def after_trial(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        state: TrialState,
-        values: Sequence[float] | None,
-    ) -> None:
-        """Stop when this was the last point. A trial whose parameters were given has no place in the grid."""
-        left = self._get_unvisited_grid_ids(study)
-        if not left or left == [trial.system_attrs.get("grid_id")]:
-            study.stop()
 
     def _get_unvisited_grid_ids(self, study: Study) -> list[int]:
         visited: set[int] = set()

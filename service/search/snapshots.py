@@ -2,8 +2,8 @@
 
 from bisect import bisect_left
 from collections.abc import Collection
-from itertools import compress
-from operator import is_not
+from itertools import compress, repeat
+from operator import is_, is_not
 
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
@@ -83,7 +83,7 @@ class Snapshots:
         numbers = sorted(history.trials)
         trials = list(map(history.trials.__getitem__, numbers))
         before = list(map(self._sources.get, numbers))
-        if len(numbers) - before.count(None) < len(self._sources):
+        if len(numbers) - sum(map(is_, before, repeat(None))) < len(self._sources):
             # Trials are gone: this history is older than the one before it. It is not worth the trouble to go back.
             self._clear()
             before = [None] * len(numbers)

@@ -1,11 +1,14 @@
 """The attempts in the database. Reports come through here: each statement serves many attempts at once."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select
 
-from service.domain.trial import Attempt, AttemptKey
+from service.domain.trial import Attempt, AttemptKey, Continuity
 from service.store import tables
 from service.store.bulk import update_many
 from service.store.clock import Clock
@@ -15,6 +18,36 @@ from service.wire.trial import Failure
 
 _rows = tables.attempts
 _KEY = ("study_id", "number", "attempt")
+_ADD = insert(_rows)
+_OF_TRIAL = (
+    select(_rows).where(_rows.c.study_id == bindparam("s"), _rows.c.number == bindparam("n")).order_by(_rows.c.attempt)
+)
+_NEWEST = _OF_TRIAL.order_by(None).order_by(_rows.c.attempt.desc()).limit(1)
+_newest = (
+    select(_rows.c.number, func.max(_rows.c.attempt).label("attempt"))
+    .where(_rows.c.study_id == bindparam("s"), _rows.c.number.in_(bindparam("numbers", expanding=True)))
+    .group_by(_rows.c.number)
+    .subquery()
+)
+_NEWEST_OF_EACH = (
+    select(_rows)
+    .join(_newest, (_rows.c.number == _newest.c.number) & (_rows.c.attempt == _newest.c.attempt))
+    .where(_rows.c.study_id == bindparam("s"))
+)
+_GPU_SECONDS = select(func.coalesce(func.sum(_rows.c.gpu_seconds), 0.0)).where(_rows.c.study_id == bindparam("s"))
+_OVERDUE = (
+    select(_rows)
+    .where(_rows.c.ended_at.is_(None), _rows.c.expires_at < bindparam("now"))
+    .order_by(_rows.c.study_id, _rows.c.number)
+    .limit(bindparam("n"))
+    .with_for_update(skip_locked=True)
+)
+_OVERDUE_OF_STUDY = _OVERDUE.where(_rows.c.study_id == bindparam("s"))
+_HELD = (
+    select(_rows)
+    .where(_rows.c.worker_id.in_(bindparam("workers", expanding=True)), _rows.c.ended_at.is_(None))
+    .order_by(_rows.c.granted_at, *[_rows.c[name] for name in _KEY])
+)
 
 
 class SqlAttempts:
@@ -33,37 +66,29 @@ class SqlAttempts:
             "resume_step": attempt.resume_step,
             "token": attempt.token,
             "resumes": attempt.resumes,
+            "holder": attempt.holder,
+            "worker_id": attempt.worker_id,
         }
-        self._connection.execute(insert(_rows), {**written, **_changing(attempt)})
+        self._connection.execute(_ADD, {**written, **_changing(attempt)})
 
     def list(self, study_id: int, number: int) -> Sequence[Attempt]:
         """Read all attempts at a trial, oldest first."""
-        wanted = select(_rows).where(_rows.c.study_id == study_id, _rows.c.number == number).order_by(_rows.c.attempt)
-        return [_attempt(row) for row in self._connection.execute(wanted)]
+        return [_attempt(row) for row in self._connection.execute(_OF_TRIAL, {"s": study_id, "n": number})]
 
     def current(self, study_id: int, numbers: Sequence[int]) -> Mapping[int, Attempt]:
         """Read the newest attempt of each of these trials, by the trial's number."""
         if not numbers:
             return {}
-        newest = (
-            select(_rows.c.number, func.max(_rows.c.attempt).label("attempt"))
-            .where(_rows.c.study_id == study_id, _rows.c.number.in_(numbers))
-            .group_by(_rows.c.number)
-            .subquery()
-        )
-        wanted = (
-            select(_rows)
-            .join(newest, (_rows.c.number == newest.c.number) & (_rows.c.attempt == newest.c.attempt))
-            .where(_rows.c.study_id == study_id)
-        )
-        return {row.number: _attempt(row) for row in self._connection.execute(wanted)}
+        if len(numbers) == 1:
+            row = self._connection.execute(_NEWEST, {"s": study_id, "n": numbers[0]}).first()
+            return {} if row is None else {row.number: _attempt(row)}
+        found = self._connection.execute(_NEWEST_OF_EACH, {"s": study_id, "numbers": numbers})
+        return {row.number: _attempt(row) for row in found}
 
     def lock(self, keys: Sequence[AttemptKey]) -> Mapping[AttemptKey, Attempt]:
         """Read attempts and keep others from changing them until the commit; unknown keys are left out."""
-        wanted = attempt_keys(self._connection)
-        same = [_rows.c[name] == wanted.c[name] for name in _KEY]
-        locked = select(_rows).join(wanted, same[0] & same[1] & same[2]).order_by(*[_rows.c[name] for name in _KEY])
-        rows = self._connection.execute(locked.with_for_update(of=_rows), parameters(self._connection, keys))
+        locked = _locked(self._connection.dialect.name)
+        rows = self._connection.execute(locked, parameters(self._connection, keys))
         return {attempt.key: attempt for attempt in map(_attempt, rows)}
 
     def save(self, attempts: Sequence[Attempt]) -> None:
@@ -76,19 +101,49 @@ class SqlAttempts:
 
     def gpu_seconds(self, study_id: int) -> float:
         """Sum up what all attempts of a study have used."""
-        used = select(func.coalesce(func.sum(_rows.c.gpu_seconds), 0.0)).where(_rows.c.study_id == study_id)
-        return float(self._connection.execute(used).scalar_one())
+        return float(self._connection.execute(_GPU_SECONDS, {"s": study_id}).scalar_one())
 
-    def overdue(self, study_id: int, count: int) -> Sequence[Attempt]:
-        """Lock up to `count` live attempts whose lease has expired by the database's clock."""
+    def overdue(self, study_id: int | None, count: int) -> Sequence[Attempt]:
+        """Lock up to `count` live attempts, of one study or of all, whose lease has expired by the database's clock."""
+        wanted = {"now": self._clock.now, "n": count} | ({} if study_id is None else {"s": study_id})
+        rows = self._connection.execute(_OVERDUE if study_id is None else _OVERDUE_OF_STUDY, wanted)
+        return [_attempt(row) for row in rows]
+
+    def held(self, worker_ids: Sequence[str]) -> Sequence[Attempt]:
+        """Read the live attempts of workers, oldest first."""
+        if not worker_ids:
+            return []
+        return [_attempt(row) for row in self._connection.execute(_HELD, {"workers": worker_ids})]
+
+    def ended_on(self, worker_id: str, count: int) -> Sequence[Attempt]:
+        """Read the last `count` attempts that ended on a worker, newest first."""
         wanted = (
             select(_rows)
-            .where(_rows.c.study_id == study_id, _rows.c.ended_at.is_(None), _rows.c.expires_at < self._clock.now)
-            .order_by(_rows.c.number)
+            .where(_rows.c.worker_id == worker_id, _rows.c.ended_at.is_not(None))
+            .order_by(_rows.c.ended_at.desc())
             .limit(count)
-            .with_for_update(skip_locked=True)
         )
         return [_attempt(row) for row in self._connection.execute(wanted)]
+
+    def good_elsewhere(self, study_id: int, worker_id: str, since: datetime) -> bool:
+        """Whether an attempt of a study ended well since then on another known worker."""
+        other = tables.workers.c.id
+        wanted = (
+            select(_rows.c.number)
+            .join(tables.workers, other == _rows.c.worker_id)
+            .where(other != worker_id, _rows.c.ended_at >= since)
+            .where(_rows.c.study_id == study_id, _rows.c.state.in_(("completed", "pruned", "paused")))
+            .limit(1)
+        )
+        return self._connection.execute(wanted).first() is not None
+
+
+@cache
+def _locked(database: str) -> Select[Any]:
+    wanted = attempt_keys(database)
+    same = [_rows.c[name] == wanted.c[name] for name in _KEY]
+    locked = select(_rows).join(wanted, same[0] & same[1] & same[2]).order_by(*[_rows.c[name] for name in _KEY])
+    return locked.with_for_update(of=_rows)
 
 
 def _address(key: AttemptKey) -> dict[str, int]:
@@ -113,6 +168,9 @@ def _changing(attempt: Attempt) -> dict[str, Any]:
         "failure": attempt.failure.model_dump() if attempt.failure else None,
         "gpu_seconds": attempt.gpu_seconds,
         "completion": attempt.completion,
+        "gpu": attempt.gpu,
+        "obeyed": attempt.obeyed,
+        "continuity": asdict(attempt.continuity) if attempt.continuity else None,
     }
 
 
@@ -134,4 +192,9 @@ def _attempt(row: Row[Any]) -> Attempt:
         gpu_seconds=row.gpu_seconds,
         completion=row.completion,
         resumes=row.resumes,
+        holder=row.holder,
+        worker_id=row.worker_id,
+        gpu=row.gpu,
+        obeyed=row.obeyed,
+        continuity=Continuity(**row.continuity) if row.continuity else None,
     )

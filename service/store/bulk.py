@@ -65,7 +65,8 @@ def _update_arrays(table: Table, names: tuple[str, ...]) -> Executable:
 
 def _arrays(table: Table, names: tuple[str, ...]) -> FromClause:
     """The rows as a table, made of one array for each column."""
-    kinds = {name: ARRAY(table.c[name].type) for name in names}
+    # One dimension: a list that is the value of a column is no further one.
+    kinds = {name: ARRAY(table.c[name].type, dimensions=1) for name in names}
     arrays = [cast(bindparam(f"all_{name}", type_=kind), kind) for name, kind in kinds.items()]
     columns = [column(name, table.c[name].type) for name in names]
     return func.unnest(*arrays).table_valued(*columns, name="given").render_derived()

@@ -3,22 +3,45 @@
 import asyncio
 import logging
 import threading
+from collections import deque
+from collections.abc import Sequence
+from itertools import islice
 
 import psycopg
 from sqlalchemy import URL
 
+from service.domain.event import Event
+
 _log = logging.getLogger(__name__)
 _CHANNEL = "basin_events"
 _POLL_SECONDS = 2.0
+_KEPT = 2_000
 
 
 class Changes:
-    """The newest event id that this process knows of, and those who wait for a newer one."""
+    """The newest event id that this process knows of, those who wait for a newer one, and its own newest events."""
 
     def __init__(self) -> None:
         self._last = 0
+        self._own: deque[Event] = deque(maxlen=_KEPT)
         self._lock = threading.Lock()
         self._waiting: dict[asyncio.Future[None], asyncio.AbstractEventLoop] = {}
+
+    def written(self, events: Sequence[Event]) -> None:
+        """Take note of events that this process has committed, in their order; from any thread."""
+        with self._lock:
+            if self._own and self._own[-1].id + 1 != events[0].id:
+                self._own.clear()  # another process has written in between
+            self._own.extend(events)
+        self.publish(events[-1].id)
+
+    def behind(self, after_id: int, count: int) -> Sequence[Event]:
+        """The first events behind an id, if this process has written them; nothing if they must be read."""
+        with self._lock:
+            if not self._own or not self._own[0].id - 1 <= after_id < self._own[-1].id:
+                return ()
+            first = after_id + 1 - self._own[0].id
+            return list(islice(self._own, first, first + count))
 
     def publish(self, last_id: int) -> None:
         """Tell of a newer event; from any thread."""

@@ -1,17 +1,35 @@
-"""The learning curves and checkpoints in the database."""
+"""The learning curves in the database."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, select, tuple_, update
 
-from service.domain.trial import AttemptKey, Checkpoint, Point
+from service.domain.trial import AttemptKey, Point
 from service.store import tables
 from service.store.bulk import insert_many
 
 _points = tables.reports
-_checkpoints = tables.checkpoints
 _TRIALS_AT_ONCE = 500
+_BEHIND = (
+    select(_points)
+    .where(
+        _points.c.study_id == bindparam("s"),
+        _points.c.number == bindparam("n"),
+        tuple_(_points.c.attempt, _points.c.seq) > tuple_(bindparam("attempt"), bindparam("seq")),
+    )
+    .order_by(_points.c.attempt, _points.c.seq)
+    .limit(bindparam("count"))
+)
+_CURVES = (
+    select(_points.c.number, _points.c.step, _points.c.metrics)
+    .where(
+        _points.c.study_id == bindparam("s"),
+        _points.c.number.in_(bindparam("numbers", expanding=True)),
+        _points.c.superseded.is_(False),
+    )
+    .order_by(_points.c.number, _points.c.step, _points.c.attempt)
+)
 
 
 class SqlPoints:
@@ -26,32 +44,15 @@ class SqlPoints:
 
     def list(self, study_id: int, number: int, after: tuple[int, int], count: int) -> Sequence[Point]:
         """Read up to `count` points of a trial behind the place (attempt, seq), in that order."""
-        wanted = (
-            select(_points)
-            .where(
-                _points.c.study_id == study_id,
-                _points.c.number == number,
-                tuple_(_points.c.attempt, _points.c.seq) > tuple_(*after),
-            )
-            .order_by(_points.c.attempt, _points.c.seq)
-            .limit(count)
-        )
-        return [_point(row) for row in self._connection.execute(wanted)]
+        wanted = {"s": study_id, "n": number, "attempt": after[0], "seq": after[1], "count": count}
+        return [_point(row) for row in self._connection.execute(_BEHIND, wanted)]
 
     def curves(self, study_id: int, numbers: Sequence[int], metric: str) -> Mapping[int, Sequence[tuple[int, float]]]:
         """Read (step, value) of a metric for each of these trials, in the order of steps, without superseded points."""
         found: dict[int, list[tuple[int, float]]] = {}
         for place in range(0, len(numbers), _TRIALS_AT_ONCE):
-            wanted = (
-                select(_points.c.number, _points.c.step, _points.c.metrics)
-                .where(
-                    _points.c.study_id == study_id,
-                    _points.c.number.in_(numbers[place : place + _TRIALS_AT_ONCE]),
-                    _points.c.superseded.is_(False),
-                )
-                .order_by(_points.c.number, _points.c.step, _points.c.attempt)
-            )
-            for number, step, metrics in self._connection.execute(wanted):
+            wanted = {"s": study_id, "numbers": numbers[place : place + _TRIALS_AT_ONCE]}
+            for number, step, metrics in self._connection.execute(_CURVES, wanted):
                 if metric in metrics:
                     found.setdefault(number, []).append((step, metrics[metric]))
         return found
@@ -63,32 +64,6 @@ class SqlPoints:
             .where(_points.c.study_id == study_id, _points.c.number == number, _points.c.step > after_step)
             .values(superseded=True)
         )
-
-
-class SqlCheckpoints:
-    """The `Checkpoints` port over one connection."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def add(self, checkpoint: Checkpoint) -> None:
-        """Add a checkpoint; one of the same attempt and step is replaced."""
-        key = checkpoint.key
-        place = {"study_id": key.study_id, "number": key.number, "attempt": key.attempt, "step": checkpoint.step}
-        self._connection.execute(
-            delete(_checkpoints).where(*[_checkpoints.c[name] == value for name, value in place.items()])
-        )
-        written = {"uri": checkpoint.uri, "sha256": checkpoint.sha256, "size": checkpoint.size}
-        self._connection.execute(insert(_checkpoints), {**place, **written, "committed_at": checkpoint.committed_at})
-
-    def list(self, study_id: int, number: int) -> Sequence[Checkpoint]:
-        """Read the checkpoints of a trial, newest first."""
-        wanted = (
-            select(_checkpoints)
-            .where(_checkpoints.c.study_id == study_id, _checkpoints.c.number == number)
-            .order_by(_checkpoints.c.attempt.desc(), _checkpoints.c.step.desc())
-        )
-        return [_checkpoint(row) for row in self._connection.execute(wanted)]
 
 
 def _row(point: Point) -> dict[str, Any]:
@@ -114,15 +89,4 @@ def _point(row: Row[Any]) -> Point:
         elapsed=row.elapsed,
         cost=row.cost,
         superseded=row.superseded,
-    )
-
-
-def _checkpoint(row: Row[Any]) -> Checkpoint:
-    return Checkpoint(
-        key=AttemptKey(row.study_id, row.number, row.attempt),
-        step=row.step,
-        uri=row.uri,
-        sha256=row.sha256,
-        size=row.size,
-        committed_at=row.committed_at,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from service.domain.decision import Decision
@@ -13,6 +13,11 @@ from service.store.clock import Clock
 
 _decisions = tables.decisions
 _suggesters = tables.suggesters
+_row = _suggesters.c.study_id == bindparam("study")
+_OWNER = select(_suggesters.c.owner).where(_row)
+_TAKE = update(_suggesters).where(
+    _row, or_(_suggesters.c.owner == bindparam("me"), _suggesters.c.expires_at <= bindparam("now"))
+)
 
 
 class SqlDecisions:
@@ -60,11 +65,9 @@ class SqlSuggesters:
     def take(self, study_id: int, owner: str, seconds: float) -> bool:
         """Be the one for so long, by the database's clock; False while another one is."""
         mine = {"owner": owner, "expires_at": self._clock.now + timedelta(seconds=seconds)}
-        row = _suggesters.c.study_id == study_id
-        free = or_(_suggesters.c.owner == owner, _suggesters.c.expires_at <= self._clock.now)
-        if self._connection.execute(update(_suggesters).where(row, free), mine).rowcount:
+        if self._connection.execute(_TAKE, {"study": study_id, "me": owner, "now": self._clock.now, **mine}).rowcount:
             return True
-        if self._connection.execute(select(_suggesters.c.owner).where(row)).first() is not None:
+        if self._connection.execute(_OWNER, {"study": study_id}).first() is not None:
             return False
         try:
             with self._connection.begin_nested():

@@ -13,9 +13,9 @@ from service.domain.trial import AttemptKey
 _NAMES = ("study_id", "number", "attempt")
 
 
-def attempt_keys(connection: Connection) -> FromClause:
+def attempt_keys(database: str) -> FromClause:
     """A table of attempt keys, made from what `parameters` gives."""
-    if connection.dialect.name == "sqlite":
+    if database == "sqlite":
         rows = func.json_each(bindparam("keys")).table_valued("value", name="rows")
         parts = [func.json_extract(rows.c.value, f"$[{place}]").label(name) for place, name in enumerate(_NAMES)]
         return select(*parts).subquery("wanted")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from service.domain.errors import StoreUnavailable
@@ -18,6 +18,9 @@ from service.store.clock import Clock
 _events = tables.events
 _outbox = tables.outbox
 _requests = tables.requests
+_TAKE = update(_outbox).values(last_id=_outbox.c.last_id + bindparam("count")).returning(_outbox.c.last_id)
+_BEHIND = select(_events).where(_events.c.id > bindparam("after")).order_by(_events.c.id).limit(bindparam("count"))
+_BEHIND_IN = _BEHIND.where(_events.c.study == bindparam("study"))
 
 
 class SqlEvents:
@@ -31,30 +34,27 @@ class SqlEvents:
         """Add an event. Its id is given at the commit, so that ids become visible in their order."""
         self.waiting.append(event)
 
-    def flush(self) -> int | None:
-        """Give the waiting events their ids and write them; answers the last id.
+    def flush(self) -> Sequence[Event]:
+        """Give the waiting events their ids and write them; answers them as they were written.
 
         The ids come from one row that stays locked until the commit: no reader can see an id before all smaller ones.
         Taken last, the lock is held for the length of the commit only.
         """
         if not self.waiting:
-            return None
+            return ()
         count = len(self.waiting)
-        taken = update(_outbox).values(last_id=_outbox.c.last_id + count).returning(_outbox.c.last_id)
-        last: int = self._connection.execute(taken).scalar_one()
+        last: int = self._connection.execute(_TAKE, {"count": count}).scalar_one()
         numbered = [replace(event, id=last - count + place) for place, event in enumerate(self.waiting, start=1)]
         insert_many(self._connection, _events, [_row(event) for event in numbered])
         self.waiting.clear()
         if self._connection.dialect.name == "postgresql":
             self._connection.exec_driver_sql(NOTIFY, (str(last),))
-        return last
+        return numbered
 
     def list(self, after_id: int, study: str | None, count: int) -> Sequence[Event]:
         """Read up to `count` events behind an id, of one study or of all."""
-        wanted = select(_events).where(_events.c.id > after_id).order_by(_events.c.id).limit(count)
-        if study is not None:
-            wanted = wanted.where(_events.c.study == study)
-        return [_event(row) for row in self._connection.execute(wanted)]
+        wanted = {"after": after_id, "count": count} | ({} if study is None else {"study": study})
+        return [_event(row) for row in self._connection.execute(_BEHIND if study is None else _BEHIND_IN, wanted)]
 
     def bounds(self) -> tuple[int, int]:
         """The ids of the oldest event that is kept and of the newest there ever was; (0, 0) before the first."""
@@ -101,6 +101,7 @@ def _row(event: Event) -> dict[str, Any]:
         "study_id": event.study_id,
         "study": event.study,
         "trial": event.trial,
+        "worker": event.worker,
         "seq": event.seq,
         "data": event.data,
         "at": event.at,
@@ -114,6 +115,7 @@ def _event(row: Row[Any]) -> Event:
         study_id=row.study_id,
         study=row.study,
         trial=row.trial,
+        worker=row.worker,
         seq=row.seq,
         data=row.data,
         at=row.at,

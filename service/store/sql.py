@@ -1,14 +1,16 @@
 """The store over a real database: one writer, a few readers."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from sqlalchemy import URL, Engine
 
+from service.domain.event import Event
 from service.store import engine as engines
 from service.store.changes import Changes, Listener
+from service.store.clock import Told
 from service.store.faults import told
 from service.store.transaction import SqlTransaction
 from service.store.writer import Writer
@@ -25,7 +27,8 @@ class SqlStore:
         self._changes = Changes()
         self._reads: Engine = engines.connect(url, readers=readers)
         self._writes: Engine = engines.connect(url)
-        self._writer = Writer(self._writes, batch=batch, committed=self._changes.publish)
+        self._told = Told()
+        self._writer = Writer(self._writes, self._told, batch=batch, committed=self._changes.written)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="basin-reader")
         self._listener = Listener(url, self._changes) if self.info.database == "postgresql" else None
 
@@ -51,6 +54,11 @@ class SqlStore:
         """Return when there may be events behind an id, or after that time."""
         await self._changes.wait(after_id, seconds)
 
+    async def events_behind(self, after_id: int, count: int) -> Sequence[Event]:
+        """The first `count` events behind an id, of all studies: from memory where this process has written them."""
+        known = self._changes.behind(after_id, count)
+        return known if known else await self.read(lambda tx: tx.events.list(after_id, None, count))
+
     def close(self) -> None:
         """Finish the writes that are waiting, then let go of the database."""
         self._writer.close()
@@ -63,6 +71,6 @@ class SqlStore:
     def _read(self, work: Callable[[Transaction], T]) -> T:
         with told(), self._reads.connect() as connection, connection.begin() as transaction:
             try:
-                return work(SqlTransaction(connection))
+                return work(SqlTransaction(connection, self._told))
             finally:
                 transaction.rollback()

@@ -1,10 +1,12 @@
 """The studies in the database."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from service.domain.errors import NameTaken, StudyNotFound
@@ -12,11 +14,13 @@ from service.domain.query import Page, StudyQuery
 from service.domain.study import Study
 from service.store import tables
 from service.store.clock import Clock
+from service.store.types import UtcDateTime
+from service.usecases.ports import Offer
 from service.wire.study import StudyDefinition
 
 _rows = tables.studies
 _SEEN = _rows.c.deleted_at.is_(None)
-_LEFT_BEHIND = (tables.reports, tables.decisions, tables.checkpoints, tables.attempts, tables.trials)
+_LEFT_BEHIND = (tables.reports, tables.logs, tables.decisions, tables.checkpoints, tables.attempts, tables.trials)
 
 
 class SqlStudies:
@@ -25,6 +29,10 @@ class SqlStudies:
     def __init__(self, connection: Connection, clock: Clock) -> None:
         self._connection = connection
         self._clock = clock
+        # What many writes of one commit need is read once. Those whose row is locked are as they are until the commit.
+        self._read: dict[str, Study] = {}
+        self._locked: set[str] = set()
+        self._metrics: dict[int, str] = {}
 
     def add(self, definition: StudyDefinition) -> Study:
         """Add a study; NameTaken if the name is in use."""
@@ -57,6 +65,18 @@ class SqlStudies:
         """Read a study; StudyNotFound."""
         return self._one(name, lock=False)
 
+    def find(self, study_ids: Sequence[int]) -> Mapping[int, Study]:
+        """Read studies by their ids; those that are gone are left out."""
+        if not study_ids:
+            return {}
+        found = self._connection.execute(select(_rows).where(_SEEN, _rows.c.id.in_(study_ids)))
+        return {row.id: _study(row) for row in found}
+
+    def offering(self) -> Sequence[Offer]:
+        """Read the active studies that are not archived and have queued trials that are due."""
+        found = self._connection.execute(_OFFERING, {"now": self._clock.now})
+        return [Offer(_study(row), row.running) for row in found]
+
     def lock(self, name: str) -> Study:
         """Read a study and keep others from changing it until the commit; StudyNotFound."""
         return self._one(name, lock=True)
@@ -64,8 +84,9 @@ class SqlStudies:
     def save(self, study: Study) -> Study:
         """Write a study but for its numbers of trials; answers it with its new seq and updated_at."""
         changed = self._connection.execute(
-            update(_rows).where(_rows.c.id == study.id, _SEEN).values(seq=_rows.c.seq + 1).returning(*_rows.c),
+            _SAVE,
             {
+                "study": study.id,
                 "state": study.state,
                 "archived": study.archived,
                 "definition": study.definition.model_dump_json(),
@@ -78,7 +99,7 @@ class SqlStudies:
         ).one_or_none()
         if changed is None:
             raise StudyNotFound(f"there is no study named '{study.name}'")
-        return _study(changed)
+        return self._remember(_study(changed), locked=True)
 
     def list(self, query: StudyQuery) -> Page[Study]:
         """Read a page of studies, newest first."""
@@ -100,6 +121,7 @@ class SqlStudies:
         seq = self._connection.execute(_BUMP, {"study": study_id}).scalar()
         if seq is None:
             raise StudyNotFound("the study has been deleted")
+        self._changed(study_id, seq=int(seq))
         return int(seq)
 
     def next_number(self, study_id: int, *, from_elsewhere: bool) -> tuple[int, int]:
@@ -108,15 +130,25 @@ class SqlStudies:
         row = self._connection.execute(_NEXT, given).one_or_none()
         if row is None:
             raise StudyNotFound("the study has been deleted")
+        self._changed(study_id, seq=row.seq, next_number=row.next_number, added=row.added)
         return row.next_number - 1, row.seq
 
     def first_metric(self, study_id: int) -> str:
         """The metric by whose value the trials of a study are ordered."""
-        definition = self._connection.execute(select(_rows.c.definition).where(_rows.c.id == study_id)).scalar_one()
-        return _definition(definition).objectives[0].metric
+        if study_id not in self._metrics:
+            definition = self._connection.execute(_DEFINITION, {"study": study_id}).scalar_one()
+            self._metrics[study_id] = _definition(definition).objectives[0].metric
+        return self._metrics[study_id]
+
+    def forget(self) -> None:
+        """Forget what was read: something that was written since has been undone."""
+        self._read.clear()
+        self._locked.clear()
+        self._metrics.clear()
 
     def delete(self, study: Study) -> None:
         """Take the study out of sight; its name is free again. `purge` removes what it leaves."""
+        self.forget()
         gone = update(_rows).where(_rows.c.id == study.id).values(deleted_at=self._clock.now, seq=_rows.c.seq + 1)
         self._connection.execute(gone)
 
@@ -145,20 +177,53 @@ class SqlStudies:
         return self._connection.execute(gone).rowcount
 
     def _one(self, name: str, *, lock: bool) -> Study:
-        wanted = select(_rows).where(_SEEN, _rows.c.name == name)
-        row = self._connection.execute(wanted.with_for_update() if lock else wanted).one_or_none()
+        if name in self._locked or (name in self._read and not lock):
+            return self._read[name]
+        row = self._connection.execute(_NAMED_LOCKED if lock else _NAMED, {"named": name}).one_or_none()
         if row is None:
             raise StudyNotFound(f"there is no study named '{name}'")
-        return _study(row)
+        return self._remember(_study(row), locked=lock)
+
+    def _remember(self, study: Study, *, locked: bool) -> Study:
+        self._read[study.name] = study
+        self._metrics[study.id] = study.definition.objectives[0].metric
+        if locked:
+            self._locked.add(study.name)
+        return study
+
+    def _changed(self, study_id: int, **changes: Any) -> None:
+        """Take note of what was written to a study's row. One that was not locked before may have changed otherwise."""
+        for name, study in list(self._read.items()):
+            if study.id != study_id:
+                continue
+            if name in self._locked:
+                self._read[name] = replace(study, **changes)
+            else:
+                del self._read[name]
 
 
+# Statements are put together once: doing it each time costs as much as carrying them out.
+_NAMED = select(_rows).where(_SEEN, _rows.c.name == bindparam("named"))
+_NAMED_LOCKED = _NAMED.with_for_update()
+_DEFINITION = select(_rows.c.definition).where(_rows.c.id == bindparam("study"))
+_trials = tables.trials
+_here = _trials.c.study_id == _rows.c.id
+_due = or_(_trials.c.not_before.is_(None), _trials.c.not_before <= bindparam("now", type_=UtcDateTime))
+_RUNNING = select(func.count()).where(_here, _trials.c.state == "running").scalar_subquery()
+_OFFERING = (
+    select(_rows, _RUNNING.label("running"))
+    .where(_SEEN, _rows.c.state == "active", _rows.c.archived.is_(False))
+    .where(exists().where(_here, _trials.c.state == "queued", _due))
+    .order_by(_rows.c.id)
+)
 _this = and_(_rows.c.id == bindparam("study"), _SEEN)
+_SAVE = update(_rows).where(_this).values(seq=_rows.c.seq + 1).returning(*_rows.c)
 _BUMP = update(_rows).where(_this).values(seq=_rows.c.seq + 1).returning(_rows.c.seq)
 _NEXT = (
     update(_rows)
     .where(_this)
     .values(seq=_rows.c.seq + 1, next_number=_rows.c.next_number + 1, added=_rows.c.added + bindparam("more"))
-    .returning(_rows.c.next_number, _rows.c.seq)
+    .returning(_rows.c.next_number, _rows.c.seq, _rows.c.added)
 )
 
 

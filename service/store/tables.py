@@ -9,6 +9,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -83,8 +84,19 @@ trials = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("started_at", UtcDateTime),
     Column("finished_at", UtcDateTime),
+    # A trial that was lost waits until then, and goes to another node than this one until that moment.
+    Column("not_before", UtcDateTime),
+    Column("avoid", String(200)),
+    Column("avoid_until", UtcDateTime),
     Index(None, "study_id", "seq"),
     Index(None, "study_id", "state", "number"),
+    # The few that were put off: who waits for trials is told of them when they are due.
+    Index(
+        "ix_trials_put_off",
+        "not_before",
+        sqlite_where=text("not_before IS NOT NULL"),
+        postgresql_where=text("not_before IS NOT NULL"),
+    ),
 )
 
 attempts = Table(
@@ -109,6 +121,15 @@ attempts = Table(
     Column("completion", String(64)),
     # Whether its client keeps checkpoints, so that the trial can be paused and go on.
     Column("resumes", Boolean, nullable=False, server_default=false()),
+    # The id of the token that it was granted to.
+    Column("holder", String(12)),
+    # The worker that runs it, if it introduced itself; a worker that is forgotten leaves its id behind.
+    Column("worker_id", String(36)),
+    Column("gpu", String(100)),
+    # The id of the last directive that the worker has confirmed.
+    Column("obeyed", Integer),
+    # How the curve went on after a resume.
+    Column("continuity", Json),
     ForeignKeyConstraint(["study_id", "number"], [trials.c.study_id, trials.c.number]),
     # Who is overdue is looked up among the live ones only, so that a report, which moves expires_at, moves no index.
     Index(
@@ -117,6 +138,14 @@ attempts = Table(
         "number",
         sqlite_where=text("ended_at IS NULL"),
         postgresql_where=text("ended_at IS NULL"),
+    ),
+    # What a worker holds, and how those that it held have ended.
+    Index(
+        "ix_attempts_worker",
+        "worker_id",
+        "ended_at",
+        sqlite_where=text("worker_id IS NOT NULL"),
+        postgresql_where=text("worker_id IS NOT NULL"),
     ),
 )
 
@@ -170,7 +199,47 @@ checkpoints = Table(
     Column("sha256", String(64), nullable=False),
     Column("size", Id, nullable=False),
     Column("committed_at", UtcDateTime, nullable=False),
+    # Since when its bytes are gone: the row stays to say so.
+    Column("evicted_at", UtcDateTime),
     ForeignKeyConstraint(["study_id", "number"], [trials.c.study_id, trials.c.number]),
+)
+
+logs = Table(
+    "logs",
+    metadata,
+    # Pieces of what an attempt wrote, each at the byte at which it began.
+    Column("study_id", Id, primary_key=True, autoincrement=False),
+    Column("number", Id, primary_key=True, autoincrement=False),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("begin", Id, primary_key=True, autoincrement=False),
+    Column("size", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["study_id", "number"], [trials.c.study_id, trials.c.number]),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("instance", String(32), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("agent_version", String(100), nullable=False),
+    Column("python_version", String(100), nullable=False),
+    Column("labels", Json, nullable=False),
+    Column("gpus", Json, nullable=False),
+    Column("use", Json, nullable=False),
+    Column("slots", Integer, nullable=False),
+    Column("trainers", Json, nullable=False),
+    Column("present", Boolean, nullable=False),
+    Column("drain", String(16)),
+    Column("reason", Text),
+    Column("clock_skew", Float(53)),
+    Column("first_seen_at", UtcDateTime, nullable=False),
+    Column("last_seen_at", UtcDateTime, nullable=False),
+    # Silent from then on.
+    Column("expires_at", UtcDateTime, nullable=False),
+    # What failed before is not held against its machine.
+    Column("trusted_at", UtcDateTime, nullable=False),
 )
 
 events = Table(
@@ -178,9 +247,11 @@ events = Table(
     metadata,
     Column("id", Id, primary_key=True, autoincrement=False),
     Column("type", String(32), nullable=False),
-    Column("study_id", Id, nullable=False),
-    Column("study", String(200), nullable=False),
+    # What happens to a worker happens in no study.
+    Column("study_id", Id),
+    Column("study", String(200)),
     Column("trial", Id),
+    Column("worker", String(36)),
     Column("seq", Id, nullable=False),
     Column("data", Json, nullable=False),
     Column("at", UtcDateTime, nullable=False),
@@ -205,5 +276,45 @@ requests = Table(
     Column("digest", String(64), nullable=False),
     Column("answer", Json),
     Column("at", UtcDateTime, nullable=False),
+    Index(None, "at"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", String(12), primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", String(100), nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("token_id", String(12), ForeignKey(tokens.c.id), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Index(None, "token_id"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", String(100), nullable=False),
+    # No foreign key: entries outlive tokens.
+    Column("token", String(12)),
+    Column("role", String(16)),
+    Column("request_id", String(64)),
+    Column("operation", String(64), nullable=False),
+    Column("object", Text, nullable=False),
+    Column("detail", Json, nullable=False),
     Index(None, "at"),
 )

@@ -6,10 +6,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from service.store.access import SqlAudit, SqlSessions, SqlTokens
 from service.store.attempts import SqlAttempts
-from service.store.clock import Clock
-from service.store.curves import SqlCheckpoints, SqlPoints
+from service.store.checkpoints import SqlCheckpoints
+from service.store.clock import Clock, Told
+from service.store.curves import SqlPoints
 from service.store.deciding import SqlDecisions, SqlSuggesters
+from service.store.fleet import SqlWorkers
+from service.store.logs import SqlLogs
 from service.store.outbox import SqlEvents, SqlRequests
 from service.store.studies import SqlStudies
 from service.store.trials import SqlTrials
@@ -18,18 +22,23 @@ from service.store.trials import SqlTrials
 class SqlTransaction:
     """The `Transaction` port."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, told: Told) -> None:
         self._connection = connection
-        self._clock = Clock(connection)
+        self._clock = Clock(connection, told)
         self.studies = SqlStudies(connection, self._clock)
-        self.trials = SqlTrials(connection, self.studies)
+        self.trials = SqlTrials(connection, self.studies, self._clock)
         self.attempts = SqlAttempts(connection, self._clock)
         self.points = SqlPoints(connection)
         self.decisions = SqlDecisions(connection)
         self.suggesters = SqlSuggesters(connection, self._clock)
-        self.checkpoints = SqlCheckpoints(connection)
+        self.checkpoints = SqlCheckpoints(connection, self._clock)
+        self.workers = SqlWorkers(connection, self._clock)
+        self.logs = SqlLogs(connection)
         self.events = SqlEvents(connection)
         self.requests = SqlRequests(connection, self._clock)
+        self.tokens = SqlTokens(connection, self._clock)
+        self.sessions = SqlSessions(connection)
+        self.audit = SqlAudit(connection)
 
     @property
     def now(self) -> datetime:
@@ -45,4 +54,5 @@ class SqlTransaction:
                 yield
         except BaseException:
             del self.events.waiting[events:]
+            self.studies.forget()
             raise

@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, func, insert, or_, select, update
@@ -10,25 +12,29 @@ from service.domain.errors import TrialNotFound
 from service.domain.query import Page, TrialQuery
 from service.domain.trial import Trial
 from service.store import tables
+from service.store.clock import Clock
 from service.store.filters import passes, placed
 from service.store.studies import SqlStudies
+from service.usecases.ports import PutOff
 from service.wire.trial import Failure, TrialState
 
 _rows = tables.trials
+_AT_ONCE = 1_000
 
 
 class SqlTrials:
     """The `Trials` port over one connection."""
 
-    def __init__(self, connection: Connection, studies: SqlStudies) -> None:
+    def __init__(self, connection: Connection, studies: SqlStudies, clock: Clock) -> None:
         self._connection = connection
+        self._clock = clock
         self._studies = studies
 
     def add(self, trial: Trial) -> Trial:
         """Add a trial under the study's next number (the one given is ignored); answers it with number and seq."""
         number, seq = self._studies.next_number(trial.study_id, from_elsewhere=trial.origin == "added")
         self._connection.execute(insert(_rows), {**self._values(trial), "number": number, "seq": seq})
-        return self.get(trial.study_id, number)
+        return _own(replace(trial, number=number, seq=seq))
 
     def get(self, study_id: int, number: int) -> Trial:
         """Read a trial; TrialNotFound."""
@@ -38,24 +44,42 @@ class SqlTrials:
         """Read a trial and keep others from changing it until the commit; TrialNotFound."""
         return self._one(study_id, number, lock=True)
 
-    def claim(self, study_id: int, count: int) -> Sequence[Trial]:
-        """Lock up to `count` queued trials, lowest numbers first, passing over those that others are claiming."""
-        queued = (
-            select(_rows)
-            .where(_rows.c.study_id == study_id, _rows.c.state == "queued")
-            .order_by(_rows.c.number)
-            .limit(count)
-            .with_for_update(skip_locked=True)
+    def claim(self, study_id: int, count: int, *, node: str | None = None) -> Sequence[Trial]:
+        """Lock up to `count` queued trials that are due and do not avoid the node, lowest numbers first.
+
+        Those that others are claiming are passed over.
+        """
+        given = {"s": study_id, "n": count, "now": self._clock.now} | ({} if node is None else {"node": node})
+        return [_trial(row) for row in self._connection.execute(_CLAIM if node is None else _CLAIM_AT, given)]
+
+    def put_off(self) -> Sequence[PutOff]:
+        """Read the queued trials, of all studies, that are not due yet or still avoid a node."""
+        now = self._clock.now
+        wanted = (
+            select(tables.studies.c.name, _rows.c.not_before, _rows.c.avoid, _rows.c.avoid_until)
+            .join(tables.studies, tables.studies.c.id == _rows.c.study_id)
+            .where(_rows.c.not_before.is_not(None), _rows.c.state == "queued", tables.studies.c.deleted_at.is_(None))
+            .where(or_(_rows.c.not_before > now, _rows.c.avoid_until > now))
+            .order_by(_rows.c.not_before)
         )
-        return [_trial(row) for row in self._connection.execute(queued)]
+        return [PutOff(*row) for row in self._connection.execute(wanted)]
+
+    def pick(self, study_id: int, numbers: Sequence[int]) -> Mapping[int, Trial]:
+        """Read trials by their numbers; unknown ones are left out."""
+        found: dict[int, Trial] = {}
+        for place in range(0, len(numbers), _AT_ONCE):
+            some = _rows.c.number.in_(numbers[place : place + _AT_ONCE])
+            rows = self._connection.execute(select(_rows).where(_rows.c.study_id == study_id, some))
+            found |= {row.number: _trial(row) for row in rows}
+        return found
 
     def save(self, trial: Trial) -> Trial:
         """Write everything of a trial but its number; answers it with its new seq."""
         seq = self._studies.bump(trial.study_id)
-        saved = self._connection.execute(_SAVE, {**self._values(trial), "seq": seq, **_address(trial)}).one_or_none()
-        if saved is None:
+        written = {**self._values(trial), "seq": seq, "at_study": trial.study_id, "at_number": trial.number}
+        if not self._connection.execute(_SAVE, written).rowcount:
             raise TrialNotFound(f"the study has no trial {trial.number}")
-        return _trial(saved)
+        return _own(replace(trial, seq=seq))
 
     def list(self, study_id: int, query: TrialQuery) -> Page[Trial]:
         """Read a page of trials."""
@@ -76,21 +100,14 @@ class SqlTrials:
 
     def counts(self, study_ids: Sequence[int], *, elsewhere: bool = True) -> Mapping[int, Mapping[TrialState, int]]:
         """Count the trials of studies by state, those that completed elsewhere as asked for."""
-        counted = (
-            select(_rows.c.study_id, _rows.c.state, func.count())
-            .where(_rows.c.study_id.in_(study_ids))
-            .group_by(_rows.c.study_id, _rows.c.state)
-        )
-        if not elsewhere:
-            counted = counted.where(or_(_rows.c.origin != "added", _rows.c.state != "completed"))
         found: dict[int, dict[TrialState, int]] = {}
-        for study_id, state, count in self._connection.execute(counted):
+        counted = self._connection.execute(_COUNTS if elsewhere else _COUNTS_HERE, {"studies": study_ids})
+        for study_id, state, count in counted:
             found.setdefault(study_id, {})[state] = count
         return found
 
     def _one(self, study_id: int, number: int, *, lock: bool) -> Trial:
-        statement = _ONE.with_for_update() if lock else _ONE
-        row = self._connection.execute(statement, {"s": study_id, "n": number}).one_or_none()
+        row = self._connection.execute(_ONE_LOCKED if lock else _ONE, {"s": study_id, "n": number}).one_or_none()
         if row is None:
             raise TrialNotFound(f"the study has no trial {number}")
         return _trial(row)
@@ -112,6 +129,9 @@ class SqlTrials:
             "created_at": trial.created_at,
             "started_at": trial.started_at,
             "finished_at": trial.finished_at,
+            "not_before": trial.not_before,
+            "avoid": trial.avoid,
+            "avoid_until": trial.avoid_until,
         }
 
     def _value(self, trial: Trial) -> float | None:
@@ -123,21 +143,43 @@ class SqlTrials:
 
 
 _ONE = select(_rows).where(_rows.c.study_id == bindparam("s"), _rows.c.number == bindparam("n"))
+_ONE_LOCKED = _ONE.with_for_update()
+_CLAIM = (
+    select(_rows)
+    .where(_rows.c.study_id == bindparam("s"), _rows.c.state == "queued")
+    .where(or_(_rows.c.not_before.is_(None), _rows.c.not_before <= bindparam("now")))
+    .order_by(_rows.c.number)
+    .limit(bindparam("n"))
+    .with_for_update(skip_locked=True)
+)
+_CLAIM_AT = _CLAIM.where(
+    or_(_rows.c.avoid.is_(None), _rows.c.avoid != bindparam("node"), _rows.c.avoid_until <= bindparam("now"))
+)
+_COUNTS = (
+    select(_rows.c.study_id, _rows.c.state, func.count())
+    .where(_rows.c.study_id.in_(bindparam("studies", expanding=True)))
+    .group_by(_rows.c.study_id, _rows.c.state)
+)
+_COUNTS_HERE = _COUNTS.where(or_(_rows.c.origin != "added", _rows.c.state != "completed"))
 _CHANGED = (
     select(_rows)
     .where(_rows.c.study_id == bindparam("s"), _rows.c.seq > bindparam("q"))
     .order_by(_rows.c.seq)
     .limit(bindparam("n"))
 )
-_SAVE = (
-    update(_rows)
-    .where(_rows.c.study_id == bindparam("at_study"), _rows.c.number == bindparam("at_number"))
-    .returning(*_rows.c)
-)
+_SAVE = update(_rows).where(_rows.c.study_id == bindparam("at_study"), _rows.c.number == bindparam("at_number"))
 
 
-def _address(trial: Trial) -> dict[str, int]:
-    return {"at_study": trial.study_id, "at_number": trial.number}
+def _own(trial: Trial) -> Trial:
+    """A copy that shares nothing with what was given: as if it had been read, without asking the database."""
+    return replace(
+        trial,
+        params=dict(trial.params),
+        values=None if trial.values is None else dict(trial.values),
+        attrs=deepcopy(dict(trial.attrs)),
+        system=deepcopy(dict(trial.system)),
+        suggestion=None if trial.suggestion is None else deepcopy(dict(trial.suggestion)),
+    )
 
 
 def _trial(row: Row[Any]) -> Trial:
@@ -158,4 +200,7 @@ def _trial(row: Row[Any]) -> Trial:
         created_at=row.created_at,
         started_at=row.started_at,
         finished_at=row.finished_at,
+        not_before=row.not_before,
+        avoid=row.avoid,
+        avoid_until=row.avoid_until,
     )

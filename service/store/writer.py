@@ -1,8 +1,9 @@
 """The group-commit writer: one thread that carries out the writes that are waiting and commits them together.
 
 Durability costs one wait for the disk a commit, whatever the commit holds. So while one batch is being committed, the
-next one gathers. Each caller is answered after its own commit; a write that is refused is undone alone (a savepoint),
-and its neighbours do not notice.
+next one gathers. Each caller is answered after its own commit; a write that is refused is undone alone, and its
+neighbours do not notice. Refusals are rare: a batch is tried as a whole first, and only where one of its writes is
+refused again from the start, each write in a savepoint of its own.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +21,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from service.domain.errors import BasinError, Overloaded, StoreUnavailable
+from service.domain.event import Event
+from service.store.clock import Told
 from service.store.faults import connection_lost, translated, worth_another_try
 from service.store.transaction import SqlTransaction
 from service.usecases.ports import Together, Transaction
@@ -45,8 +49,9 @@ class Waiting:
 class Writer:
     """The thread, its queue and its connection."""
 
-    def __init__(self, engine: Engine, *, batch: int, committed: Callable[[int], None]) -> None:
+    def __init__(self, engine: Engine, told: Told, *, batch: int, committed: Callable[[Sequence[Event]], None]) -> None:
         self._engine = engine
+        self._told = told
         self._batch = batch
         self._committed = committed
         self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
@@ -101,7 +106,7 @@ class Writer:
 
     def _serve(self, batch: Sequence[Waiting]) -> None:
         try:
-            last_event = self._commit(batch)
+            events = self._commit(batch)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is the answer of everyone in this batch
             refusal = translated(error) or error
             _log.log(
@@ -110,25 +115,33 @@ class Writer:
             self._drop_connection()
             for waiting in batch:
                 waiting.result = refusal
-            last_event = None
+            events = ()
         _answer(batch)
-        if last_event is not None:
-            self._committed(last_event)
+        if events:
+            self._committed(events)
 
-    def _commit(self, batch: Sequence[Waiting]) -> int | None:
+    def _commit(self, batch: Sequence[Waiting]) -> Sequence[Event]:
         """Carry out a batch in one transaction, again from the start if it lost a race or an idle connection."""
-        for tries in range(1, _TRIES + 1):
+        apart = False
+        tries = 0
+        while True:
             committing = False
             try:
                 connection = self._connection or self._engine.connect()
                 self._connection = connection
                 with connection.begin():
-                    transaction = SqlTransaction(connection)
-                    _carry_out(transaction, batch)
-                    last_event = transaction.events.flush()
+                    transaction = SqlTransaction(connection, self._told)
+                    _carry_out(transaction, batch, apart=apart)
+                    events = transaction.events.flush()
                     committing = True
-                return last_event
+                return events
+            except _Undone as undone:
+                if len(batch) == 1:
+                    batch[0].result = undone.refusal
+                    return ()
+                apart = True
             except DBAPIError as error:
+                tries += 1
                 lost = connection_lost(error)
                 if lost:
                     self._drop_connection()
@@ -137,7 +150,6 @@ class Writer:
                     raise
                 # The winner of the race goes first: at once, we would only meet it again.
                 time.sleep(_PAUSE_SECONDS * tries)
-        raise AssertionError("unreachable")
 
     def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None
@@ -146,43 +158,53 @@ class Writer:
             connection.close()
 
 
-def _carry_out(transaction: SqlTransaction, batch: Sequence[Waiting]) -> None:
-    """Give each write its result or its refusal."""
+class _Undone(Exception):
+    """One write of a batch that was tried as a whole is refused, and the whole is undone with it."""
+
+    def __init__(self, refusal: Exception) -> None:
+        super().__init__(refusal)
+        self.refusal = refusal
+
+
+def _carry_out(transaction: SqlTransaction, batch: Sequence[Waiting], *, apart: bool) -> None:
+    """Give each write its result or its refusal; if they are not kept apart, the first refusal raises _Undone."""
     groups: dict[Together[Any, Any], list[Waiting]] = defaultdict(list)
     for waiting in batch:
         if waiting.together is not None:
             groups[waiting.together].append(waiting)
     for together, members in groups.items():
-        _carry_out_together(transaction, together, members)
+        _carry_out_together(transaction, together, members, apart=apart)
     for waiting in batch:
         if waiting.work is not None:
-            waiting.result = _attempt(transaction, waiting.work)
+            waiting.result = _attempt(transaction, waiting.work, apart=apart)
 
 
-def _carry_out_together(transaction: SqlTransaction, together: Together[Any, Any], members: Sequence[Waiting]) -> None:
+def _carry_out_together(
+    transaction: SqlTransaction, together: Together[Any, Any], members: Sequence[Waiting], *, apart: bool
+) -> None:
     """Do the work for all at once; if that breaks, for each alone, so that only the one at fault is refused."""
     items = [member.item for member in members]
-    results = _attempt(transaction, lambda tx: together(tx, items))
+    results = _attempt(transaction, lambda tx: together(tx, items), apart=apart)
     if isinstance(results, BaseException) and len(members) > 1:
         for member in members:
-            _carry_out_together(transaction, together, [member])
+            _carry_out_together(transaction, together, [member], apart=apart)
         return
     answers = [results] if isinstance(results, BaseException) else results
     for member, answer in zip(members, answers, strict=True):
         member.result = answer
 
 
-def _attempt(transaction: SqlTransaction, work: Callable[[Transaction], Any]) -> Any:
+def _attempt(transaction: SqlTransaction, work: Callable[[Transaction], Any], *, apart: bool) -> Any:
     """The result of the work, or what it raised, with its traces undone."""
     try:
-        with transaction.part():
+        with transaction.part() if apart else nullcontext():
             return work(transaction)
-    except DBAPIError as error:
-        if worth_another_try(error) or translated(error) is not None:
+    except Exception as error:
+        if isinstance(error, DBAPIError) and (worth_another_try(error) or translated(error) is not None):
             raise
-        return error
-    except Exception as error:  # noqa: BLE001  # it is answered to the caller who handed the work in
-        return error
+        if not apart:
+            raise _Undone(error) from error
+        return error  # it is answered to the caller who handed the work in
 
 
 def _answer(batch: Sequence[Waiting]) -> None:

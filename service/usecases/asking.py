@@ -5,6 +5,7 @@ import time
 from contextlib import suppress
 from functools import partial
 
+from service.domain.actor import LOCAL, Actor
 from service.usecases import leasing, settling
 from service.usecases.ports import Store
 from service.usecases.suggester import Suggester
@@ -12,10 +13,16 @@ from service.wire.lease import Ask, Lease
 
 
 async def ask(
-    store: Store, suggester: Suggester | None, study: str, body: Ask, *, ttl_seconds: float
+    store: Store,
+    suggester: Suggester | None,
+    study: str,
+    body: Ask,
+    *,
+    ttl_seconds: float,
+    actor: Actor = LOCAL,
 ) -> tuple[Lease, ...]:
     """Leases for queued trials; if there are none, wait for suggestions as long as the asker is willing to."""
-    claim = partial(leasing.ask, study=study, body=body, ttl_seconds=ttl_seconds)
+    claim = partial(leasing.ask, study=study, body=body, ttl_seconds=ttl_seconds, actor=actor)
     leases = await store.write(claim)
     if suggester is None:
         return leases

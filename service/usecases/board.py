@@ -6,9 +6,10 @@ A thousand idle askers cost nothing: a queued trial wakes one of them, not all. 
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
+from datetime import datetime
+from typing import Protocol
 
 from service.domain.errors import BasinError
 from service.domain.event import Event
@@ -18,6 +19,21 @@ _log = logging.getLogger(__name__)
 _AT_ONCE = 500
 _LOOK_SECONDS = 15.0
 _RETRY_SECONDS = 1.0
+# The timers of this machine and the clock of the database do not tick alike.
+_MARGIN_SECONDS = 0.02
+
+
+class Listener(Protocol):
+    """Others who wait for trials, and hear what the board hears."""
+
+    def asking(self, study: str) -> int:
+        """How many of them wait for a trial of a study."""
+
+    def heard(self, event: Event) -> None:
+        """Something has happened."""
+
+    def queued(self, study: str, avoid: str | None) -> None:
+        """There may be a trial to be taken, by another node than this one, if one is named."""
 
 
 class Board:
@@ -30,10 +46,12 @@ class Board:
         self._present = 0
         self._reader: asyncio.Task[None] | None = None
         self._reading = asyncio.Event()
+        self.listeners: list[Listener] = []
+        self.read_up_to = -1
 
     def asking(self, study: str) -> int:
         """How many wait for a trial of a study."""
-        return len(self._askers[study])
+        return len(self._askers[study]) + sum(listener.asking(study) for listener in self.listeners)
 
     @asynccontextmanager
     async def ask(self, study: str) -> AsyncIterator[asyncio.Event]:
@@ -61,6 +79,16 @@ class Board:
             finally:
                 self._watchers[study].discard(told)
 
+    def tell_watchers(self, study: str) -> None:
+        """Let those who watch a study know that something is new in it."""
+        self._tell_watchers(study)
+
+    @asynccontextmanager
+    async def there(self) -> AsyncIterator[None]:
+        """Be somebody for whom the outbox is read."""
+        async with self._there():
+            yield
+
     @asynccontextmanager
     async def _there(self) -> AsyncIterator[None]:
         self._present += 1
@@ -82,10 +110,13 @@ class Board:
         while True:
             try:
                 if last < 0:
-                    _, last = await self._store.read(lambda tx: tx.events.bounds())
+                    last, put_off = await self._store.read(_standing)
+                    self.read_up_to = last
+                    for waits in put_off:
+                        self._later(*waits)
                     self._reading.set()
                 await self._store.wait_for_events(last, _LOOK_SECONDS)
-                events = await self._store.read(partial(_behind, last))
+                events = await self._store.events_behind(last, _AT_ONCE)
             except BasinError as error:
                 _log.warning("the board cannot be read: %s", error)
                 # Nobody is kept waiting for a database that is away: they look for themselves, and are told so.
@@ -94,15 +125,35 @@ class Board:
                 continue
             for event in events:
                 self._tell(event)
-                last = event.id
+                self.read_up_to = last = event.id
 
     def _tell(self, event: Event) -> None:
+        for listener in self.listeners:
+            listener.heard(event)
+        if event.study is None:
+            return
         if event.type.startswith("study."):
             for turn in self._askers[event.study]:
                 turn.set()
         elif event.data.get("state") == "queued":
-            self._wake_one(event.study)
+            avoid, wait = event.data.get("avoid"), event.data.get("wait_seconds", 0.0)
+            self._later(event.study, wait, avoid, event.data.get("avoid_seconds", wait))
         self._tell_watchers(event.study)
+
+    def _later(self, study: str, wait: float, avoid: str | None, avoid_wait: float) -> None:
+        """Tell of a queued trial when it is due, and once more when it may go to any node."""
+        loop = asyncio.get_running_loop()
+        if wait > 0:
+            loop.call_later(wait + _MARGIN_SECONDS, self._queued, study, avoid)
+        else:
+            self._queued(study, avoid)
+        if avoid is not None and avoid_wait > 0:
+            loop.call_later(avoid_wait + _MARGIN_SECONDS, self._queued, study, None)
+
+    def _queued(self, study: str, avoid: str | None) -> None:
+        self._wake_one(study)
+        for listener in self.listeners:
+            listener.queued(study, avoid)
 
     def _wake_one(self, study: str) -> None:
         for turn in self._askers[study]:
@@ -115,5 +166,11 @@ class Board:
             told.set()
 
 
-def _behind(last: int, tx: Transaction) -> Sequence[Event]:
-    return tx.events.list(last, None, _AT_ONCE)
+def _standing(tx: Transaction) -> tuple[int, list[tuple[str, float, str | None, float]]]:
+    """Where the outbox ends, and what was put off before: for how long yet."""
+    _, last = tx.events.bounds()
+
+    def left(moment: datetime | None) -> float:
+        return 0.0 if moment is None else (moment - tx.now).total_seconds()
+
+    return last, [(one.study, left(one.not_before), one.avoid, left(one.avoid_until)) for one in tx.trials.put_off()]

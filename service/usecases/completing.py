@@ -2,25 +2,27 @@
 
 from dataclasses import replace
 
+from service.domain.actor import LOCAL, Actor
 from service.domain.errors import AlreadyCompleted
 from service.domain.trial import Attempt, AttemptKey, Trial
 from service.usecases import ending
 from service.usecases.once import digest
 from service.usecases.ports import Transaction
-from service.usecases.reporting import live
+from service.usecases.reporting import live, own
 from service.usecases.settling import settle
 from service.wire.lease import Complete, Completed
 
 
-def complete(tx: Transaction, study: str, number: int, attempt: int, body: Complete) -> Completed:
+def complete(tx: Transaction, study: str, number: int, attempt: int, body: Complete, actor: Actor = LOCAL) -> Completed:
     """End an attempt, once: the same body again gets the same answer, another one is refused."""
     target = tx.studies.get(study)
     trial = tx.trials.lock(target.id, number)
     key = AttemptKey(target.id, number, attempt)
     found = tx.attempts.lock([key]).get(key)
     if found is not None and found.completion is not None:
+        own(found, actor)
         return _again(found, trial, body)
-    current = live(found, key, body.token)
+    current = live(found, key, body.token, actor)
     end = ending.end(tx, target, trial, current, body)
     ended = replace(
         current.moved(body.outcome, tx.now),

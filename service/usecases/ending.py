@@ -1,7 +1,7 @@
 """What becomes of a trial whose attempt has ended: a result, a failure, or another attempt."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from service.domain import curve
@@ -9,7 +9,7 @@ from service.domain.errors import Invalid
 from service.domain.states import AFTER_FAILURE
 from service.domain.study import Study
 from service.domain.trial import Attempt, Trial
-from service.usecases import gaining, striking
+from service.usecases import gaining, placing, striking
 from service.usecases.ports import Transaction
 from service.usecases.record import save_trial
 from service.usecases.settling import aim
@@ -33,6 +33,8 @@ def end(tx: Transaction, study: Study, trial: Trial, attempt: Attempt, body: Com
     """What a trial becomes by the word of its client, and by the rule that had told it to stop. Changes nothing."""
     if body.outcome == "failed":
         why = body.failure or failed("crash", "no reason was given")
+        if AFTER_FAILURE[why.failure_class] == "failed" and placing.worth_another_node(tx, study, attempt, why):
+            return End(state="queued", failure=why)
         return End(state=AFTER_FAILURE[why.failure_class], failure=why)
     if ruled := rule_of(tx, attempt):
         return stopped(tx, study, trial, *ruled, body=body)
@@ -74,9 +76,15 @@ def apply(tx: Transaction, study: Study, trial: Trial, found: End) -> Trial:
 
 def give_back(tx: Transaction, study: Study, trial: Trial, failure: Failure) -> Trial:
     """Queue a trial again whose attempt ended by no fault of its own, or let it fail when none is left."""
-    if _used_up(tx, trial) < study.definition.retry.max_attempts:
-        return save_trial(tx, study, trial.moved("queued", tx.now))
-    return save_trial(tx, study, replace(trial.moved("failed", tx.now), failure=failure))
+    attempts = tx.attempts.list(trial.study_id, trial.number)
+    losses = _losses(tx, trial, attempts)
+    if len(losses) >= study.definition.retry.max_attempts:
+        return save_trial(tx, study, replace(trial.moved("failed", tx.now), failure=failure))
+    last = attempts[-1] if attempts else None
+    queued = trial.moved("queued", tx.now)
+    # One that was preempted and left a checkpoint has lost nothing: it need not wait.
+    waits = len(losses) if last in losses else 0
+    return save_trial(tx, study, placing.put_off(tx, study, queued, last, failure, waits))
 
 
 def failed(kind: FailureClass, message: str) -> Failure:
@@ -84,13 +92,15 @@ def failed(kind: FailureClass, message: str) -> Failure:
     return Failure.model_validate({"class": kind, "message": message})
 
 
-def _used_up(tx: Transaction, trial: Trial) -> int:
-    """How many attempts have come to nothing. One that was preempted and left a checkpoint has not."""
-    kept = {checkpoint.key for checkpoint in tx.checkpoints.list(trial.study_id, trial.number)}
-    return sum(
-        attempt.state in {"lost", "failed", "preempted"} and not (_preempted(attempt) and attempt.key in kept)
-        for attempt in tx.attempts.list(trial.study_id, trial.number)
-    )
+def _losses(tx: Transaction, trial: Trial, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
+    """The attempts that have come to nothing. One that was preempted and left a checkpoint has not."""
+    saved = tx.checkpoints.list(trial.study_id, trial.number, evicted=True)
+    kept = {checkpoint.key for checkpoint in saved}
+    return [
+        attempt
+        for attempt in attempts
+        if attempt.state in {"lost", "failed", "preempted"} and not (_preempted(attempt) and attempt.key in kept)
+    ]
 
 
 def _preempted(attempt: Attempt) -> bool:

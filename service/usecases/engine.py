@@ -19,8 +19,6 @@ System = Mapping[str, Any]
 Going = Literal["continue", "pause", "stop"]
 """What a running trial can be told."""
 
-Ending = Literal["completed", "pruned", "failed", "infeasible"]
-
 
 class Curve:
     """The points of one metric in one trial, in the order of their steps: compact, for many thousands are held."""
@@ -128,15 +126,6 @@ class Promotion:
     system: System = field(default_factory=nothing)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """What the engine wants to remember of a trial's end, and whether the space has nothing left to try."""
-
-    system: System = field(default_factory=nothing)
-    study_system: System = field(default_factory=nothing)
-    exhausted: bool = False
-
-
 class Engine(Protocol):
     """A search engine. Its methods take time and no locks: they are called outside of transactions."""
 
@@ -158,6 +147,3 @@ class Engine(Protocol):
 
     def judge(self, history: History, trial: Trial, curve: Curve, latest: Latest) -> Verdict:
         """Whether a running trial, whose curve ends with what it just reported, goes on."""
-
-    def ended(self, history: History, trial: Trial, curve: Curve, ending: Ending, values: Mapping[str, float]) -> Ended:
-        """Take note of a trial's end; the trial is still running in the history."""

@@ -1,31 +1,27 @@
-"""How a report gets its verdict, and what the engine is told of a trial's end: thought over outside of transactions."""
+"""How a report gets its verdict: thought over outside of transactions."""
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar
 
 from service.domain.decision import Decision
-from service.domain.errors import Invalid
 from service.domain.rungs import may_decide
 from service.domain.study import Study
 from service.domain.trial import Attempt, AttemptKey, Trial
-from service.usecases import completing, ending
-from service.usecases.engine import Curve, Ended, Ending, Engine, History, Latest, Verdict, judged
+from service.usecases.engine import Curve, Engine, History, Latest, Verdict, judged
 from service.usecases.mirrors import Mirrors, curve
 from service.usecases.ports import Store, Transaction
 from service.usecases.reporting import GO_ON, ReportItem, Taken, report_together
 from service.usecases.stopping import Watches
-from service.usecases.suggesting import remember
-from service.wire.lease import Complete, Completed, Directive, Reported
+from service.wire.lease import Directive, Reported
 from service.wire.scheduler import AutoScheduler, NoScheduler
 
 T = TypeVar("T")
 Run = Callable[[Callable[[], T]], Awaitable[T]]
 Told = Literal["continue", "pause", "stop"]
 _ATTEMPTS_KNOWN = 100_000
-_ENDINGS: Mapping[str, Ending] = {state: state for state in get_args(Ending)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +34,7 @@ class Case:
 
 
 class Judge:
-    """Verdicts on reports, and the engine's notes on trials that end."""
+    """Verdicts on reports."""
 
     def __init__(self, store: Store, engine: Engine, mirrors: Mirrors, run: Run[Any]) -> None:
         self._store = store
@@ -82,34 +78,6 @@ class Judge:
         if len(self._seen) > _ATTEMPTS_KNOWN:
             self._seen.popitem(last=False)
 
-    async def complete(self, study: str, number: int, attempt: int, body: Complete) -> Completed:
-        """End an attempt; where that ends the trial, keep what the engine wants to remember of it."""
-        note: Callable[[Transaction], None] | None = None
-        foreseen = await self._store.read(partial(self._foresee, study, number, attempt, body))
-        if foreseen is not None:
-            case, state, values = foreseen
-            ended: Ended = await self._run(
-                partial(self._engine.ended, case.history, case.trial, case.curve, state, values)
-            )
-            note = partial(_note, study=study, number=number, ended=ended)
-        return await self._store.write(partial(_complete, study, number, attempt, body, note))
-
-    def _foresee(
-        self, study: str, number: int, attempt: int, body: Complete, tx: Transaction
-    ) -> tuple[Case, Ending, Mapping[str, float]] | None:
-        """What an attempt's end will make of its trial, if it ends it; None also where it will be refused."""
-        found = tx.studies.get(study)
-        trial = tx.trials.get(found.id, number)
-        current = tx.attempts.current(found.id, [number]).get(number)
-        if trial.state != "running" or current is None or current.key.attempt != attempt or not current.live:
-            return None
-        try:
-            end = ending.end(tx, found, trial, current, body)
-        except Invalid:
-            return None
-        state = _ENDINGS.get(end.state)
-        return (self._case(tx, study, number), state, end.values or {}) if state is not None else None
-
     def _case(self, tx: Transaction, study: str, number: int) -> Case:
         found = tx.studies.get(study)
         trial = tx.trials.get(found.id, number)
@@ -139,29 +107,14 @@ def _decide(tx: Transaction, taken: Taken, verdict: Verdict, token: int) -> Dire
     if verdict.system:
         tx.trials.save(replace(trial, system={**trial.system, **verdict.system}))
     directive = Directive(type=act, reason=verdict.reason)
-    if act != "continue":
-        tx.attempts.save([replace(attempt, directive=directive)])
-    return directive
+    if act == "continue":
+        return directive
+    attempt = attempt.told(directive)
+    tx.attempts.save([attempt])
+    return attempt.directive or directive
 
 
 def _possible(act: Told, study: Study, attempt: Attempt) -> Told:
     """What a trial can be told: under `auto` one that cannot go on from a checkpoint is stopped, not paused."""
     automatic = isinstance(study.definition.scheduler, AutoScheduler)
     return "stop" if act == "pause" and automatic and not attempt.resumes else act
-
-
-def _complete(
-    study: str, number: int, attempt: int, body: Complete, note: Callable[[Transaction], None] | None, tx: Transaction
-) -> Completed:
-    if note is not None:
-        note(tx)
-    return completing.complete(tx, study, number, attempt, body)
-
-
-def _note(tx: Transaction, study: str, number: int, ended: Ended) -> None:
-    """Keep what the engine wants to know again of a trial that ends, and of its study."""
-    target: Study = tx.studies.get(study)
-    trial = tx.trials.lock(target.id, number)
-    if ended.system and trial.state == "running":
-        tx.trials.save(replace(trial, system={**trial.system, **ended.system}))
-    remember(tx, study, ended.study_system)

@@ -1,67 +1,106 @@
 """Who may run what: leases are granted from the queue, and taken back when they run out."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from pydantic import TypeAdapter
 
 from service.domain import budget, space
+from service.domain.actor import LOCAL, Actor
 from service.domain.errors import WrongState
 from service.domain.study import Study
 from service.domain.trial import Attempt, AttemptKey, Trial
-from service.usecases import ending
+from service.usecases import ending, placing
+from service.usecases.checkpointing import address
 from service.usecases.once import once
 from service.usecases.ports import Transaction
 from service.usecases.record import save_trial
 from service.usecases.settling import spending
 from service.usecases.stopping import rule_of
 from service.wire.lease import Ask, Lease
+from service.wire.scheduler import AshaScheduler, HyperbandScheduler, Rungs
+from service.wire.study import StudyDefinition
 
-_LEASES = TypeAdapter(tuple[Lease, ...])
-_OVERDUE_AT_ONCE = 100
+LEASES = TypeAdapter(tuple[Lease, ...])
+OVERDUE_AT_ONCE = 100
+_HORIZONS = ("steps", "max_steps", "epochs", "max_epochs")
 
 
-def ask(tx: Transaction, study: str, body: Ask, *, ttl_seconds: float) -> tuple[Lease, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taker:
+    """Who takes trials: its name, shown with the attempt, and the ids of its token and of the worker that it is."""
+
+    name: str
+    resumes: bool
+    holder: str | None = None
+    worker_id: str | None = None
+
+
+def ask(tx: Transaction, study: str, body: Ask, *, ttl_seconds: float, actor: Actor = LOCAL) -> tuple[Lease, ...]:
     """Grant leases for queued trials, the lowest numbers first; none when nothing is queued."""
     target = tx.studies.get(study)
-    return once(tx, f"ask:{target.id}", body.request_id, body, _LEASES, lambda: _grant(tx, target, body, ttl_seconds))
+    # What one worker was given, another that guesses its request_id is not shown.
+    scope = f"ask:{target.id}:{actor.token}" if actor.token else f"ask:{target.id}"
+    taker = Taker(name=body.worker, resumes=body.resumes, holder=actor.token)
+
+    def work() -> tuple[Lease, ...]:
+        return grant(tx, target, body.max_trials, taker, ttl_seconds)
+
+    return once(tx, scope, body.request_id, body, LEASES, work)
 
 
 def expire(tx: Transaction, study: Study) -> None:
-    """Take back the leases that have run out: their trials are queued again while attempts are left.
+    """Take back the leases that have run out: their trials are queued again while attempts are left."""
+    for attempt in tx.attempts.overdue(study.id, OVERDUE_AT_ONCE):
+        lose(tx, study, attempt, "the lease ran out without a report")
+
+
+def lose(tx: Transaction, study: Study, attempt: Attempt, why: str) -> None:
+    """Take back the lease of a live attempt that has been read under lock.
 
     One that a rule had told to stop has ended all the same: nobody need train it again to find that out.
     """
-    for attempt in tx.attempts.overdue(study.id, _OVERDUE_AT_ONCE):
-        failure = ending.failed("infra", "the lease ran out without a report")
-        tx.attempts.save([replace(attempt.moved("lost", tx.now), failure=failure)])
-        trial = tx.trials.lock(study.id, attempt.key.number)
-        if trial.state == "running":
-            ruled = rule_of(tx, attempt)
-            lost = ending.End(state="queued", failure=failure)
-            ending.apply(tx, study, trial, ending.stopped(tx, study, trial, *ruled) if ruled else lost)
+    failure = ending.failed("infra", why)
+    tx.attempts.save([replace(attempt.moved("lost", tx.now), failure=failure)])
+    trial = tx.trials.lock(study.id, attempt.key.number)
+    if trial.state == "running":
+        ruled = rule_of(tx, attempt)
+        lost = ending.End(state="queued", failure=failure)
+        ending.apply(tx, study, trial, ending.stopped(tx, study, trial, *ruled) if ruled else lost)
 
 
-def _grant(tx: Transaction, study: Study, body: Ask, ttl_seconds: float) -> tuple[Lease, ...]:
+def grant(tx: Transaction, study: Study, count: int, taker: Taker, ttl_seconds: float) -> tuple[Lease, ...]:
+    """Grant up to so many leases for queued trials of an active study."""
     if study.state != "active":
         raise WrongState(f"study '{study.name}' is {study.state}: it hands out no trials")
     expire(tx, study)
-    count = body.max_trials
     if budget.limited(study):
         # Two askers at once must not both see the last free place.
         study = tx.studies.lock(study.name)
         count = min(count, budget.may_run(study, spending(tx, study)))
-    queued = tx.trials.claim(study.id, count)
+    queued = _claim(tx, study, count, taker)
     # Another trial's end, or a user, may have moved the study since it was looked at.
     if not queued or tx.studies.lock(study.name).state != "active":
         return ()
-    return tuple(_lease(tx, study, trial, body, ttl_seconds) for trial in queued)
+    return tuple(_lease(tx, study, trial, taker, ttl_seconds) for trial in queued)
 
 
-def _lease(tx: Transaction, study: Study, trial: Trial, body: Ask, ttl_seconds: float) -> Lease:
-    granted = replace(trial.moved("running", tx.now), token=trial.token + 1, attempts=trial.attempts + 1)
+def _claim(tx: Transaction, study: Study, count: int, taker: Taker) -> Sequence[Trial]:
+    """Claim queued trials, those that avoid the taker's node only if there is no other node for them."""
+    if taker.worker_id is None:
+        return tx.trials.claim(study.id, count)
+    queued = tx.trials.claim(study.id, count, node=taker.name)
+    if len(queued) < count and not placing.another(tx, study, {taker.name}):
+        return tx.trials.claim(study.id, count)
+    return queued
+
+
+def _lease(tx: Transaction, study: Study, trial: Trial, taker: Taker, ttl_seconds: float) -> Lease:
+    moved = replace(trial.moved("running", tx.now), not_before=None, avoid=None, avoid_until=None)
+    granted = replace(moved, token=trial.token + 1, attempts=trial.attempts + 1)
     save_trial(tx, study, granted)
-    newest = next(iter(tx.checkpoints.list(study.id, trial.number)), None)
+    newest = next(iter(tx.checkpoints.list(study.id, trial.number)), None) if trial.attempts else None
     if trial.attempts:
         # The curve goes on from the checkpoint; what earlier attempts reported beyond it will be reported again.
         tx.points.supersede(study.id, trial.number, newest.step if newest else -1)
@@ -69,22 +108,48 @@ def _lease(tx: Transaction, study: Study, trial: Trial, body: Ask, ttl_seconds: 
         Attempt(
             key=AttemptKey(study.id, trial.number, granted.attempts),
             token=granted.token,
-            worker=body.worker,
+            worker=taker.name,
+            worker_id=taker.worker_id,
             granted_at=tx.now,
             expires_at=tx.now + timedelta(seconds=ttl_seconds),
             resume_step=newest.step if newest else None,
-            resumes=body.resumes,
+            resumes=taker.resumes,
+            holder=taker.holder,
         )
     )
-    seed = study.definition.seed or 0
+    definition = study.definition
+    seed = definition.seed or 0
     return Lease(
         study=study.name,
         trial=trial.number,
         attempt=granted.attempts,
         token=granted.token,
         ttl_seconds=ttl_seconds,
-        params=space.resolve(study.definition.space, trial.params),
+        params=space.resolve(definition.space, trial.params),
         resume_step=newest.step if newest else None,
-        resume_checkpoint=newest.uri if newest else None,
-        seed=seed if study.definition.seeds == "common" else seed + trial.number,
+        resume_checkpoint=address(study.name, newest) if newest else None,
+        resume_attempt=newest.key.attempt if newest else None,
+        resume_sha256=newest.sha256 if newest else None,
+        resume_size=newest.size if newest else None,
+        seed=seed if definition.seeds == "common" else seed + trial.number,
+        trainer=definition.trainer,
+        objectives=definition.objectives,
+        horizon=horizon(definition),
+        limits=definition.limits,
     )
+
+
+def horizon(definition: StudyDefinition) -> int | None:
+    """The largest step that a trial may come to: the scheduler's, or what the trainer was told, if either says."""
+    scheduler = definition.scheduler
+    in_steps = isinstance(scheduler, HyperbandScheduler) or (
+        isinstance(scheduler, AshaScheduler) and scheduler.resource == "step"
+    )
+    if in_steps and isinstance(scheduler, Rungs) and scheduler.max_resource is not None:
+        return scheduler.max_resource
+    settings = definition.trainer.settings if definition.trainer is not None else {}
+    for name in _HORIZONS:
+        value = settings.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            return value
+    return None

@@ -14,13 +14,33 @@ from service.domain.decision import Decision
 from service.domain.event import Event
 from service.domain.query import Page, StudyQuery, TrialQuery
 from service.domain.study import Study
-from service.domain.trial import Attempt, AttemptKey, Checkpoint, Point, Trial
+from service.domain.trial import Attempt, AttemptKey, Checkpoint, LogPiece, Point, Trial
+from service.domain.worker import Worker
+from service.usecases.access_ports import AuditLog, Sessions, Tokens
 from service.wire.study import StudyDefinition
 from service.wire.trial import TrialState
 
 T = TypeVar("T")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A study that has trials to be run, and how many of it run."""
+
+    study: Study
+    running: int
+
+
+@dataclass(frozen=True, slots=True)
+class PutOff:
+    """A trial that waits after a loss: of which study, until when, and which node it avoids until when."""
+
+    study: str
+    not_before: datetime
+    avoid: str | None
+    avoid_until: datetime | None
 
 
 class Studies(Protocol):
@@ -31,6 +51,12 @@ class Studies(Protocol):
 
     def get(self, name: str) -> Study:
         """Read a study; StudyNotFound."""
+
+    def find(self, study_ids: Sequence[int]) -> Mapping[int, Study]:
+        """Read studies by their ids; those that are gone are left out."""
+
+    def offering(self) -> Sequence[Offer]:
+        """Read the active studies that are not archived and have queued trials that are due."""
 
     def lock(self, name: str) -> Study:
         """Read a study and keep others from changing it until the commit; StudyNotFound."""
@@ -60,8 +86,17 @@ class Trials(Protocol):
     def lock(self, study_id: int, number: int) -> Trial:
         """Read a trial and keep others from changing it until the commit; TrialNotFound."""
 
-    def claim(self, study_id: int, count: int) -> Sequence[Trial]:
-        """Lock up to `count` queued trials, lowest numbers first, passing over those that others are claiming."""
+    def claim(self, study_id: int, count: int, *, node: str | None = None) -> Sequence[Trial]:
+        """Lock up to `count` queued trials, lowest numbers first, passing over those that others are claiming.
+
+        Passed over are those that are not due, too, and those that at this moment avoid the node, if one is named.
+        """
+
+    def put_off(self) -> Sequence[PutOff]:
+        """Read the queued trials, of all studies, that are not due yet or still avoid a node."""
+
+    def pick(self, study_id: int, numbers: Sequence[int]) -> Mapping[int, Trial]:
+        """Read trials by their numbers; unknown ones are left out."""
 
     def save(self, trial: Trial) -> Trial:
         """Write everything of a trial but its number; answers it with its new seq."""
@@ -106,8 +141,17 @@ class Attempts(Protocol):
     def gpu_seconds(self, study_id: int) -> float:
         """Sum up what all attempts of a study have used."""
 
-    def overdue(self, study_id: int, count: int) -> Sequence[Attempt]:
-        """Lock up to `count` live attempts whose lease has expired by the database's clock."""
+    def overdue(self, study_id: int | None, count: int) -> Sequence[Attempt]:
+        """Lock up to `count` live attempts, of one study or of all, whose lease has expired by the database's clock."""
+
+    def held(self, worker_ids: Sequence[str]) -> Sequence[Attempt]:
+        """Read the live attempts of workers, oldest first."""
+
+    def ended_on(self, worker_id: str, count: int) -> Sequence[Attempt]:
+        """Read the last `count` attempts that ended on a worker, newest first."""
+
+    def good_elsewhere(self, study_id: int, worker_id: str, since: datetime) -> bool:
+        """Whether an attempt of a study ended well (completed, pruned, paused) since then on another known worker."""
 
 
 class Points(Protocol):
@@ -152,8 +196,64 @@ class Checkpoints(Protocol):
     def add(self, checkpoint: Checkpoint) -> None:
         """Add a checkpoint; one of the same attempt and step is replaced."""
 
-    def list(self, study_id: int, number: int) -> Sequence[Checkpoint]:
-        """Read the checkpoints of a trial, newest first."""
+    def list(self, study_id: int, number: int, *, evicted: bool = False) -> Sequence[Checkpoint]:
+        """Read the checkpoints of a trial, newest first; those whose bytes are gone only if asked for."""
+
+    def get(self, key: AttemptKey, step: int) -> Checkpoint | None:
+        """Read a checkpoint, also one whose bytes are gone."""
+
+    def stored(self, study_id: int) -> Sequence[Checkpoint]:
+        """Read the checkpoints of a study that the server keeps, in the order of trials, attempts and steps."""
+
+    def stored_bytes(self, study_id: int) -> int:
+        """Sum up the sizes of those."""
+
+    def evict(self, checkpoints: Sequence[Checkpoint]) -> None:
+        """Write down that the bytes of these are gone from now on."""
+
+
+class Workers(Protocol):
+    """The workers that introduced themselves."""
+
+    def add(self, worker: Worker) -> None:
+        """Add a worker; StoreUnavailable if another server has just added it."""
+
+    def get(self, worker_id: str) -> Worker:
+        """Read a worker; WorkerNotFound."""
+
+    def list(self) -> Sequence[Worker]:
+        """Read all workers, those seen last first."""
+
+    def lock(self, worker_ids: Sequence[str]) -> Mapping[str, Worker]:
+        """Read workers and keep others from changing them until the commit; unknown ones are left out."""
+
+    def save(self, workers: Sequence[Worker]) -> None:
+        """Write everything of these workers."""
+
+    def silent(self) -> Sequence[Worker]:
+        """Lock the workers that were told to be online and have not been heard of in time."""
+
+    def remove(self, worker_id: str) -> None:
+        """Remove a worker; nothing happens if there is none."""
+
+
+class Logs(Protocol):
+    """What attempts write, in pieces."""
+
+    def append(self, piece: LogPiece) -> None:
+        """Add a piece; it begins where the last one ends."""
+
+    def end(self, key: AttemptKey) -> int:
+        """How many bytes an attempt has written in all, those that were left out included."""
+
+    def pieces(self, key: AttemptKey, offset: int, most_bytes: int) -> Sequence[LogPiece]:
+        """Read the pieces that hold something behind an offset, in their order.
+
+        So many that they have `most_bytes` together, and one at least, if there is one.
+        """
+
+    def trim(self, key: AttemptKey, head: int, tail: int) -> None:
+        """Leave the middle out: keep the pieces that begin before `head` and those that end behind `tail`."""
 
 
 class Events(Protocol):
@@ -205,9 +305,19 @@ class Transaction(Protocol):
     @property
     def checkpoints(self) -> Checkpoints: ...
     @property
+    def workers(self) -> Workers: ...
+    @property
+    def logs(self) -> Logs: ...
+    @property
     def events(self) -> Events: ...
     @property
     def requests(self) -> Requests: ...
+    @property
+    def tokens(self) -> Tokens: ...
+    @property
+    def sessions(self) -> Sessions: ...
+    @property
+    def audit(self) -> AuditLog: ...
 
 
 Together = Callable[[Transaction, Sequence[Item]], Sequence[Result | BaseException]]
@@ -242,6 +352,9 @@ class Store(Protocol):
 
     async def wait_for_events(self, after_id: int, seconds: float) -> None:
         """Return when there may be events behind an id, or after that time."""
+
+    async def events_behind(self, after_id: int, count: int) -> Sequence[Event]:
+        """The first `count` events behind an id, of all studies. Those of its own writes a process need not read."""
 
     def close(self) -> None:
         """Finish the writes that are waiting, then let go of the database."""

@@ -4,17 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from service.domain.actor import LOCAL, Actor
 from service.domain.errors import (
     AttemptNotFound,
     BasinError,
     Invalid,
     NotFound,
+    NotYourAttempt,
     SeqGap,
     StaleLease,
 )
 from service.domain.stopping import Stop
 from service.domain.study import Study
 from service.domain.trial import Attempt, AttemptKey, Point
+from service.usecases import resuming
 from service.usecases.ports import Transaction
 from service.usecases.stopping import Watches, decision, told
 from service.wire.lease import Directive, Report, Reported
@@ -32,6 +35,7 @@ class ReportItem:
     attempt: int
     report: Report
     ttl_seconds: float
+    actor: Actor = LOCAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +74,11 @@ def report_together(
             if isinstance(study, NotFound):
                 raise study
             key = AttemptKey(study.id, item.number, item.attempt)
-            before = live(attempts.get(key), key, item.report.token)
+            before = live(attempts.get(key), key, item.report.token, item.actor)
             attempt, new = take(before, item.report, tx.now, item.ttl_seconds)
             if new and not _stopped(before) and (stop := watches.look(tx, study, before, new)):
                 stops[key] = stop
-                attempt = replace(attempt, directive=told(stop))
+                attempt = attempt.told(told(stop))
         except BasinError as refusal:
             results.append(refusal)
             continue
@@ -84,10 +88,12 @@ def report_together(
         results.append(Taken(answer, study, key, before.last_step, tuple(new), attempt.resumes))
     tx.points.append(points)
     tx.attempts.progress(list(changed.values()))
-    if stops:
-        tx.attempts.save([changed[key] for key in stops])
-        for key, stop in stops.items():
-            tx.decisions.append(decision(key, stop, tx.now))
+    compared = resuming.compare(tx, changed.values(), studies.values())
+    changed |= compared
+    if stops or compared:
+        tx.attempts.save([changed[key] for key in stops.keys() | compared.keys()])
+    for key, stop in stops.items():
+        tx.decisions.append(decision(key, stop, tx.now))
     return results
 
 
@@ -133,15 +139,24 @@ def take(attempt: Attempt, report: Report, now: datetime, ttl_seconds: float) ->
     )
 
 
-def live(attempt: Attempt | None, key: AttemptKey, token: int) -> Attempt:
-    """The attempt, if the holder of this token may still write to it."""
+def live(attempt: Attempt | None, key: AttemptKey, token: int, actor: Actor) -> Attempt:
+    """The attempt, if it is this actor's and the holder of this fencing token may still write to it."""
     if attempt is None:
         raise AttemptNotFound(f"trial {key.number} has no attempt {key.attempt}")
+    own(attempt, actor)
     if attempt.token != token:
         raise StaleLease(f"attempt {key.attempt} of trial {key.number} was not granted with token {token}")
     if not attempt.live:
         raise StaleLease(f"attempt {key.attempt} of trial {key.number} has ended: it is {attempt.state}")
     return attempt
+
+
+def own(attempt: Attempt, actor: Actor) -> None:
+    """Refuse a worker who was not granted this attempt."""
+    if not actor.holds(attempt.holder):
+        raise NotYourAttempt(
+            f"attempt {attempt.key.attempt} of trial {attempt.key.number} was granted to another token"
+        )
 
 
 def _steps_grow(attempt: Attempt, points: Sequence[Point], offset: int) -> None:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from service.domain import budget
 from service.domain.study import Study
+from service.usecases.auditing import sign_move
 from service.usecases.ports import Transaction
 from service.usecases.record import save_study
 from service.wire.study import StudyState
@@ -35,18 +36,32 @@ def move(
     return save_study(tx, study.moved(to, reason), "study.state", state=to, **why)
 
 
+def move_by_itself(
+    tx: Transaction,
+    study: Study,
+    to: Literal["active", "paused", "stopping", "stopped", "completed"],
+    *,
+    reason: str | None = None,
+) -> Study:
+    """Bring a study into another state because of a rule, not because somebody asked for it: the server signs."""
+    moved = move(tx, study, to, reason=reason)
+    if moved is not study:
+        sign_move(tx, moved)
+    return moved
+
+
 def settle(tx: Transaction, name: str) -> None:
     """Let a stopping study stop once its last running trial has ended, and one that has spent all be completed."""
     study = tx.studies.get(name)
     if study.state == "stopping":
         study = tx.studies.lock(name)
         if study.state == "stopping" and not _running(tx, study):
-            move(tx, study, "stopped", reason=study.reason)
+            move_by_itself(tx, study, "stopped", reason=study.reason)
     elif study.state in OPEN and budget.limited(study):
         study = tx.studies.lock(name)
         why = budget.done(study, spending(tx, study)) if study.state in OPEN else None
         if why is not None:
-            move(tx, study, "completed", reason=why)
+            move_by_itself(tx, study, "completed", reason=why)
 
 
 def aim(tx: Transaction, study: Study, values: Mapping[str, float]) -> None:
@@ -58,7 +73,7 @@ def aim(tx: Transaction, study: Study, values: Mapping[str, float]) -> None:
 def finish(tx: Transaction, study: Study, reason: str) -> None:
     """Let a locked study come to its end, if it has not: running trials finish, and no more are handed out."""
     if study.state in OPEN:
-        move(tx, study, "stopping" if _running(tx, study) else "completed", reason=reason)
+        move_by_itself(tx, study, "stopping" if _running(tx, study) else "completed", reason=reason)
 
 
 def _running(tx: Transaction, study: Study) -> int:

@@ -7,7 +7,7 @@ from service.domain.query import TrialQuery
 from service.domain.study import Study
 from service.domain.trial import Trial
 from service.usecases.ports import Transaction
-from service.usecases.settling import move
+from service.usecases.settling import move_by_itself
 
 _LOOKED_AT = 200
 
@@ -29,4 +29,4 @@ def look(tx: Transaction, study: Study, trial: Trial) -> None:
     failed = [one for one in tx.trials.list(study.id, newest).items if one.seq > after]
     numbers = strikes.same(failed, failure)
     if len(numbers) >= most:
-        move(tx, study, "paused", reason=strikes.told(numbers[-most:], failure, shlex.quote(study.name)))
+        move_by_itself(tx, study, "paused", reason=strikes.told(numbers[-most:], failure, shlex.quote(study.name)))

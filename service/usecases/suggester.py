@@ -25,11 +25,15 @@ from service.usecases.suggesting import Situation
 T = TypeVar("T")
 Run = Callable[[Callable[[], T]], Awaitable[T]]
 _log = logging.getLogger(__name__)
-_AHEAD = 4
+_AHEAD = 3
 _MOST_AHEAD = 20
+# So many wait at all times, however old; beyond that, what is taken next is made anew before more is added.
+_LEAST = 3
 _FRESH = 2
 _REST_SECONDS = 60.0
+_RUSH_SECONDS = 20.0
 _LOOK_SECONDS = 2.0
+_SETTLE_SECONDS = 0.01
 
 
 class Suggester:
@@ -88,29 +92,36 @@ class Suggester:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(_LOOK_SECONDS):
                             await happened.wait()
+                            await self._settle(study)
+
+    async def _settle(self, study: str) -> None:
+        """Let whoever has just told of a result ask for his next trial first, if nobody waits for one already.
+
+        He takes what is ready. To make that anew while he asks would be in his way, and in vain.
+        """
+        if not self.board.asking(study):
+            await asyncio.sleep(_SETTLE_SECONDS)
 
     async def _step(self, study: str) -> bool:
         """Make one suggestion, if one is needed; whether there may be more to do."""
         seen = await self._store.read(partial(suggesting.situation, mirrors=self._mirrors, name=study))
         if seen.study.state != "active":
             raise _NothingMore
-        short = len(seen.waiting) < self._depth(study) and (seen.paused > 0 or budget.may_add(seen.study) > 0)
+        most = self._depth(study) if seen.paused > 0 or budget.may_add(seen.study) > 0 else 0
         # Those behind are made anew when it is nearly their turn: until then more will be known.
-        stale = [trial for trial in seen.waiting[:_FRESH] if trial in seen.stale]
-        if not short and not stale:
+        stale = [place for place, trial in enumerate(seen.waiting[:_FRESH]) if suggesting.is_stale(trial, seen.ended)]
+        if len(seen.waiting) >= most and not stale:
             return False
         if not await self._holds(study, seen):
             return False
-        busy = await (self._fill(seen) if short else self._renew(seen, stale[0].number))
-        if not busy:
-            self._held.pop(study, None)
-        return busy
+        fill = len(seen.waiting) < (min(_LEAST, most) if stale[:1] == [0] else most)
+        return await (self._fill(seen) if fill else self._renew(seen, seen.waiting[stale[0]].number))
 
     def _depth(self, study: str) -> int:
-        """How many are to wait: a few, and as many more as have had to be waited for at once within the last minute."""
+        """How many are to wait: a few, and as many more as have had to be waited for at once a moment ago."""
         asking, now = self.board.asking(study), time.monotonic()
         most, when = self._rushes.get(study, (0, now))
-        if asking >= most or now - when > _REST_SECONDS:
+        if asking >= most or now - when > _RUSH_SECONDS:
             most, when = asking, now
         self._rushes[study] = most, when
         return min(_AHEAD + most, _MOST_AHEAD)
@@ -167,7 +178,7 @@ def _all_ended(tx: Transaction, name: str) -> None:
     counts = tx.trials.counts([study.id]).get(study.id, {})
     if study.state == "active" and not budget.may_add(study) and not counts.get("queued") and not counts.get("running"):
         why = f"no more trials may be added, and none of the {counts.get('paused', 0)} that are paused is to go on"
-        settling.move(tx, study, "completed", reason=why)
+        settling.move_by_itself(tx, study, "completed", reason=why)
 
 
 def _exhausted(tx: Transaction, name: str) -> None:
@@ -178,4 +189,4 @@ def _exhausted(tx: Transaction, name: str) -> None:
         return  # what pauses may have to go on
     if study.state == "active" and not counts.get("queued"):
         why = "every point of the space has been tried"
-        settling.move(tx, study, "stopping" if counts.get("running") else "completed", reason=why)
+        settling.move_by_itself(tx, study, "stopping" if counts.get("running") else "completed", reason=why)

@@ -30,10 +30,10 @@ class Situation:
         """The study."""
         return self.history.study
 
-    @property
-    def stale(self) -> tuple[Trial, ...]:
-        """The suggestions that wait and were made when fewer results were known."""
-        return tuple(trial for trial in self.waiting if _knew(trial) < self.ended)
+
+def is_stale(trial: Trial, ended: int) -> bool:
+    """Whether a suggestion that waits was made when fewer results were known; one that a user gave never is."""
+    return trial.suggestion is not None and not trial.attempts and int(trial.suggestion["ended"]) < ended
 
 
 def situation(tx: Transaction, mirrors: Mirrors, name: str) -> Situation:
@@ -126,10 +126,3 @@ def about(seen: Situation, engine: str, note: str | None) -> dict[str, Any]:
         "engine": engine,
         "note": note,
     }
-
-
-def _knew(trial: Trial) -> int:
-    """How many results were known when a waiting suggestion was made; one that a user gave is never stale."""
-    if trial.suggestion is None or trial.attempts:
-        return 2**53
-    return int(trial.suggestion["ended"])

@@ -65,7 +65,7 @@ def cancel_in(tx: Transaction, study: Study, number: int) -> Trial:
     cancelled = save_trial(tx, study, replace(trial.moved("cancelled", tx.now), failure=failure))
     for attempt in tx.attempts.lock([AttemptKey(study.id, number, trial.attempts)]).values():
         if attempt.live:
-            tx.attempts.save([replace(attempt, directive=Directive(type="stop", reason="cancelled by a user"))])
+            tx.attempts.save([attempt.told(Directive(type="stop", reason="cancelled by a user"))])
     return cancelled
 
 

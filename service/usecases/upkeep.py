@@ -1,4 +1,4 @@
-"""What the server does by itself now and then: forget old events and answers, remove what deleted studies left.
+"""What the server does by itself now and then: forget what is old, and remove what deleted studies left.
 
 And it lets studies stop whose last trials are held by workers that are gone: nobody asks them for trials any more, and
 leases that have run out are otherwise found by those who ask.
@@ -24,6 +24,7 @@ class Upkeep:
 
     event_days: float
     request_hours: float
+    audit_days: float = 365.0
     every_seconds: float = 60.0
 
     async def run(self, store: Store) -> None:
@@ -44,8 +45,11 @@ class Upkeep:
         return removed
 
     def _prune(self, tx: Transaction) -> int:
-        events = tx.events.prune(tx.now - timedelta(days=self.event_days))
-        return events + tx.requests.prune(tx.now - timedelta(hours=self.request_hours))
+        removed = tx.events.prune(tx.now - timedelta(days=self.event_days))
+        removed += tx.requests.prune(tx.now - timedelta(hours=self.request_hours))
+        # A token is kept as long as what was done with it.
+        long_ago = tx.now - timedelta(days=self.audit_days)
+        return removed + tx.audit.prune(long_ago) + tx.tokens.prune(long_ago) + tx.sessions.prune(tx.now)
 
 
 def _let_stop(tx: Transaction) -> None:

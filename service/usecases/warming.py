@@ -20,7 +20,7 @@ from service.usecases import choosing, studies, trials
 from service.usecases.choosing import Chosen, Here, Plan
 from service.usecases.mirrors import Mirrors
 from service.usecases.ports import Store, Transaction
-from service.usecases.settling import move
+from service.usecases.settling import move, move_by_itself
 from service.wire.study import StudyDefinition
 from service.wire.warm_start import WarmStart, WarmStarted
 
@@ -208,4 +208,4 @@ def _trial(tx: Transaction, study: Study, chosen: Chosen, points: Sequence[Point
 def _finish(tx: Transaction, study: Study) -> None:
     now = tx.studies.lock(study.name)
     if now.id == study.id and now.state == "paused" and now.reason == GOING_ON:
-        move(tx, now, "active")
+        move_by_itself(tx, now, "active")

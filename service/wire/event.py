@@ -8,7 +8,18 @@ from pydantic import Field
 from service.wire.message import Answer
 
 EventType = Literal[
-    "study.created", "study.updated", "study.state", "study.deleted", "trial.created", "trial.state", "resync"
+    "study.created",
+    "study.updated",
+    "study.state",
+    "study.deleted",
+    "trial.created",
+    "trial.state",
+    "worker.online",
+    "worker.offline",
+    "worker.draining",
+    "worker.undrained",
+    "worker.forgotten",
+    "resync",
 ]
 
 
@@ -17,8 +28,9 @@ class Event(Answer):
 
     id: int
     type: EventType
-    study: str
+    study: str | None = Field(default=None, description="The study that it happened in, if it happened in one.")
     trial: int | None = None
-    seq: int = Field(description="The study's seq after it.")
+    worker: str | None = Field(default=None, description="The id of the worker that it happened to.")
+    seq: int = Field(description="The study's seq after it; 0 where there is no study.")
     data: dict[str, object] = Field(default_factory=dict)
     at: datetime

@@ -63,7 +63,10 @@ class Lease(Answer):
     ttl_seconds: float
     params: Params
     resume_step: int | None = Field(default=None, description="The step of the checkpoint to go on from.")
-    resume_checkpoint: str | None = None
+    resume_checkpoint: str | None = Field(
+        default=None,
+        description="Where it is kept. If it begins with /v1/ this server keeps it: GET it there.",
+    )
     seed: int
     resume_attempt: int | None = Field(default=None, description="The attempt that saved that checkpoint.")
     resume_sha256: str | None = None

@@ -84,6 +84,19 @@ class Retry(Request):
     )
 
 
+class Retention(Request):
+    """Which of the checkpoints that the server keeps stay. The one that a trial would go on from always does."""
+
+    keep_last: int = Field(default=1, ge=1, le=1_000, description="So many of each trial: the newest.")
+    max_bytes: int | None = Field(
+        default=None,
+        ge=1,
+        lt=2**53,
+        description="All of the study together. Those of ended trials go first, the worst ones before the others; "
+        "those of paused trials last.",
+    )
+
+
 class Limits(Request):
     """How long a worker lets a trial of the study be silent, and run. What is not named the worker decides."""
 

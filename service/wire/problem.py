@@ -64,6 +64,8 @@ _WORDS: Mapping[str, str] = {
     "union_tag_not_found": "needs a 'type'",
     "string_pattern_mismatch": "must begin with a letter and hold at most 100 letters, digits and _ . - /",
     "recursion_loop": "must not contain itself",
+    "datetime_parsing": "must be a time such as 2026-01-31T12:00:00Z",
+    "datetime_from_date_parsing": "must be a time such as 2026-01-31T12:00:00Z",
     "json_invalid": "is not JSON: {error}",
 }
 

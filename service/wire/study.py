@@ -8,7 +8,7 @@ from pydantic_core import InitErrorDetails, ValidationError
 
 from service.wire import relations
 from service.wire.message import Answer, Metrics, Name, Note, Params, Request, Tags, refuse
-from service.wire.objective import Budget, Limits, Objective, Requirements, Retry, Trainer
+from service.wire.objective import Budget, Limits, Objective, Requirements, Retention, Retry, Trainer
 from service.wire.sampler import AnySampler, AutoSampler
 from service.wire.scheduler import AnyScheduler, AutoScheduler
 from service.wire.space import Space
@@ -53,6 +53,7 @@ class StudyDefinition(Request):
     trainer: Trainer | None = None
     requires: Requirements = Requirements()
     limits: Limits = Limits()
+    checkpoints: Retention = Retention()
     seed: int | None = Field(default=None, ge=0, lt=2**63, description="Drawn by the server if none is given.")
     seeds: Literal["common", "independent"] = Field(
         default="common", description="Whether all trials train from the same seed, which makes them easier to compare."

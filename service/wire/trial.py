@@ -21,6 +21,12 @@ class Failure(Request):
     failure_class: FailureClass = Field(alias="class")
     message: str = Field(default="", max_length=2_000)
     tail: str = Field(default="", max_length=16_000, description="The last lines of the log or traceback.")
+    signal: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="The signal that ended the process, if one did: it may be the node's fault.",
+    )
 
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
@@ -146,6 +152,16 @@ class PointList(Answer):
     next_page_token: str | None = None
 
 
+class Continuity(Answer):
+    """How a curve went on after a resume: a jump says that something of the training's state was not restored."""
+
+    metric: str
+    before: Number = Field(description="The median of the last points before the step that it went on from.")
+    after: Number = Field(description="The median of the first points after it.")
+    times_noise: Number = Field(description="By how many times the curve's own noise it has become worse.")
+    jumped: bool
+
+
 class Attempt(Answer):
     """One lease of a trial by one worker."""
 
@@ -159,6 +175,14 @@ class Attempt(Answer):
     failure: Failure | None = None
     gpu_seconds: Number | None = None
     resumes: bool = Field(default=False, description="Whether its client can go on with a trial that was paused.")
+    worker_id: str | None = Field(default=None, description="The worker's id, if it introduced itself.")
+    gpu: str | None = Field(default=None, description="The uuid of the GPU that it runs on.")
+    resume_step: int | None = Field(default=None, description="The step of the checkpoint that it went on from.")
+    directive_id: int | None = Field(default=None, description="The id of the last directive that it was given.")
+    obeyed: int | None = Field(default=None, description="The id of the last directive that its worker has obeyed.")
+    continuity: Continuity | None = Field(
+        default=None, description="How the curve went on, once enough points of an attempt that was resumed are there."
+    )
 
 
 class AttemptList(Answer):
@@ -172,10 +196,11 @@ class Checkpoint(Answer):
 
     attempt: int
     step: int
-    uri: str
+    uri: str = Field(description="Where it is kept; an address of this server, if the server keeps it.")
     sha256: str
     size: int
     committed_at: datetime
+    stored: bool = Field(default=False, description="Whether this server keeps its bytes.")
 
 
 class CheckpointList(Answer):

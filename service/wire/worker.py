@@ -198,7 +198,7 @@ class LogWritten(Answer):
 
 
 class Stored(Answer):
-    """A checkpoint whose bytes the server keeps."""
+    """A checkpoint whose bytes the server keeps: what a worker reads of the answer, which is a `Checkpoint`."""
 
     attempt: int
     step: int

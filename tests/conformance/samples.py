@@ -9,11 +9,13 @@ from typing import Any, TypeVar, cast
 
 from service.domain.event import Event
 from service.domain.study import Study
-from service.domain.trial import Attempt, AttemptKey, Checkpoint, Point, Trial
+from service.domain.trial import Attempt, AttemptKey, Checkpoint, Continuity, Point, Trial
+from service.domain.worker import Worker
 from service.usecases.ports import Store, Transaction
 from service.wire.lease import Directive
 from service.wire.study import StudyDefinition
 from service.wire.trial import Failure
+from service.wire.worker import Gpu, GpuUse
 
 T = TypeVar("T")
 MOMENT = datetime(2026, 5, 17, 12, 30, 15, 123457, tzinfo=UTC)
@@ -144,6 +146,9 @@ def full_trial(study: Study, **fields: Any) -> Trial:
         "token": 7,
         "attempts": 2,
         "failure": failure("oom"),
+        "not_before": MOMENT + timedelta(seconds=5),
+        "avoid": "node Ω",
+        "avoid_until": MOMENT + timedelta(seconds=65),
         "started_at": MOMENT + timedelta(microseconds=1),
         "finished_at": MOMENT + timedelta(hours=1),
     }
@@ -182,6 +187,11 @@ def full_attempt(at: AttemptKey, **fields: Any) -> Attempt:
         "gpu_seconds": 0.1 + 0.2,
         "completion": "f" * 64,
         "resumes": True,
+        "holder": "3f9c1e0a77b2",
+        "worker_id": worker_id(2),
+        "gpu": "GPU-1",
+        "obeyed": 3,
+        "continuity": Continuity(metric="loss", before=0.5, after=0.75, times_noise=7.5, jumped=True),
     }
     return attempt(at, **{**filled, **fields})
 
@@ -201,6 +211,40 @@ def checkpoint(at: AttemptKey, step: int, **fields: Any) -> Checkpoint:
         "committed_at": MOMENT + timedelta(seconds=step),
     }
     return Checkpoint(key=at, step=step, **{**filled, **fields})
+
+
+def worker_id(number: int) -> str:
+    """The id of a worker."""
+    return f"00000000-0000-4000-8000-{number:012x}"
+
+
+def worker(number: int, **fields: Any) -> Worker:
+    """A worker to add."""
+    filled: dict[str, Any] = {"instance": "0" * 32, "name": f"node-{number}", "agent_version": "1", "slots": 1}
+    moments = dict.fromkeys(("first_seen_at", "last_seen_at", "expires_at", "trusted_at"), MOMENT)
+    return Worker(id=worker_id(number), **{**filled, "trainers": ("cnn",), **moments, **fields})
+
+
+def full_worker(number: int, **fields: Any) -> Worker:
+    """A worker with something in every field."""
+    filled: dict[str, Any] = {
+        "instance": "ab" * 16,
+        "name": "node Ω",
+        "python_version": "3.13.1",
+        "labels": {"zone": "a b", "é/x": ""},
+        "gpus": (Gpu(uuid="GPU-1", model="NVIDIA H100", memory_bytes=2**40), Gpu(uuid="GPU-2")),
+        "use": (GpuUse(uuid="GPU-1", utilisation=0.1 + 0.2, memory_used_bytes=1, temperature=-1.5),),
+        "slots": 8,
+        "trainers": ("cnn", "lstm"),
+        "present": False,
+        "drain": "preempt",
+        "reason": "maintenance – at 10",
+        "clock_skew": -7.25,
+        "last_seen_at": MOMENT + timedelta(seconds=1),
+        "expires_at": MOMENT + timedelta(seconds=61),
+        "trusted_at": MOMENT + timedelta(microseconds=1),
+    }
+    return worker(number, **{**filled, **fields})
 
 
 def event(study: Study, **fields: Any) -> Event:

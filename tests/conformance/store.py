@@ -9,8 +9,10 @@ import pytest
 from service.domain.trial import Trial
 from service.usecases.ports import Store
 from tests.conformance.samples import Bench
+from tests.conformance.store_access import AuditConformance, SessionConformance, TokenConformance
 from tests.conformance.store_attempts import AttemptConformance, CheckpointConformance, PointConformance
 from tests.conformance.store_engine import EngineConformance
+from tests.conformance.store_fleet import FleetConformance, LogConformance, PutOffConformance, StoredConformance
 from tests.conformance.store_queries import QueryConformance
 from tests.conformance.store_records import EventConformance, RequestConformance
 from tests.conformance.store_studies import StudyConformance
@@ -26,8 +28,15 @@ class StoreConformance(
     PointConformance,
     CheckpointConformance,
     EngineConformance,
+    FleetConformance,
+    LogConformance,
+    PutOffConformance,
+    StoredConformance,
     EventConformance,
     RequestConformance,
+    TokenConformance,
+    SessionConformance,
+    AuditConformance,
     WriteConformance,
     TogetherConformance,
 ):

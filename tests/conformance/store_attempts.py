@@ -77,7 +77,10 @@ class AttemptConformance:
             bench.writing.attempts.add(one)
         full = replace(
             full_attempt(first.key),
-            **{name: getattr(first, name) for name in ("token", "worker", "resume_step", "resumes")},
+            **{
+                name: getattr(first, name)
+                for name in ("token", "worker", "resume_step", "resumes", "holder", "worker_id")
+            },
         )
         later = replace(second, expires_at=MOMENT + timedelta(microseconds=1), state="running")
         bench.writing.attempts.save([later, full])

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from service.domain.errors import WrongState
 from service.domain.event import Event
 from service.usecases.ports import Transaction
 from tests.conformance.samples import MOMENT, TEXTS, Bench, event, exact
@@ -80,6 +81,35 @@ class EventConformance:
         seen = bench.run(tell())
         assert seen == [one.id for one in bench.reading.events.list(0, None, 200)]
         assert len(set(seen)) == 100
+
+    def test_events_behind_an_id_are_told_as_they_are_kept(self, bench: Bench) -> None:
+        study = bench.study()
+
+        def three(tx: Transaction) -> None:
+            for _ in range(3):
+                tx.events.append(event(study))
+
+        for _ in range(5):
+            bench.write(three)
+        kept = bench.reading.events.list(0, None, 100)
+        for after in range(-1, len(kept) + 2):
+            told = bench.run(bench.store.events_behind(after, 4))
+            assert list(told) == [one for one in kept if one.id > after][:4]
+
+    def test_what_was_undone_is_not_told(self, bench: Bench) -> None:
+        study = bench.study()
+        before = bench.reading.events.bounds()[1]
+
+        def undone(tx: Transaction) -> None:
+            tx.events.append(event(study))
+            raise WrongState("no")
+
+        async def both() -> None:
+            kept = bench.store.write(lambda tx: tx.events.append(event(study)))
+            await asyncio.gather(bench.store.write(undone), kept, return_exceptions=True)
+
+        bench.run(both())
+        assert len(bench.run(bench.store.events_behind(before, 10))) == 1
 
     def test_those_who_wait_are_woken(self, bench: Bench) -> None:
         study = bench.study()

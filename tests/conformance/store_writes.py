@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from service.domain.audit import AuditQuery
 from service.domain.errors import NameTaken, StaleLease, StoreUnavailable, StudyNotFound
 from service.domain.query import StudyQuery
 from service.domain.study import Study
 from service.domain.trial import AttemptKey, Trial
 from service.usecases.ports import Transaction
 from tests.conformance.samples import Bench, attempt, checkpoint, definition, event, point, trial
+from tests.conformance.store_access import session, signed, token
 
 
 class Broken(RuntimeError):
@@ -310,6 +312,9 @@ def _fill(tx: Transaction) -> Study:
     tx.studies.delete(tx.studies.add(definition("gone")))
     tx.events.append(event(study))
     tx.requests.put("a", "1", "d", [1])
+    tx.tokens.add(token())
+    tx.sessions.add(session())
+    tx.audit.append(signed())
     return tx.studies.get("digits")
 
 
@@ -330,6 +335,14 @@ def _touch_everything(tx: Transaction, study: Study) -> None:
     tx.events.prune(tx.now + timedelta(days=36_500))
     tx.requests.put("a", "2", "d", [2])
     tx.requests.prune(tx.now + timedelta(days=1))
+    tx.tokens.add(token("0000000000bb"))
+    tx.tokens.used({"0000000000aa": tx.now})
+    tx.tokens.revoke("0000000000aa")
+    tx.sessions.add(session("b" * 64))
+    tx.sessions.end("a" * 64)
+    tx.audit.append(signed())
+    tx.audit.prune(tx.now + timedelta(days=36_500))
+    tx.tokens.prune(tx.now + timedelta(days=1))
     tx.studies.purge(100)
     tx.studies.delete(tx.studies.get("digits"))
 
@@ -346,4 +359,7 @@ def _everything(tx: Transaction) -> dict[str, object]:
         "events": tuple(tx.events.list(0, None, 100)),
         "bounds": tx.events.bounds(),
         "requests": [tx.requests.get("a", request_id) for request_id in "12"],
+        "tokens": tuple(tx.tokens.list()),
+        "sessions": tuple(tx.sessions.list()),
+        "audit": tx.audit.list(AuditQuery()),
     }

@@ -115,7 +115,7 @@ def test_every_sampler_comes_to_choose_for_itself(sampler: str) -> None:
 
 
 MISTAKES: dict[str, tuple[str, str, Any, str, Any]] = {
-    "lists that were handed out change": ("random", "asha", view.View, "own_as_it_is", lambda self: self.own),
+    "lists that were handed out change": ("random", "hyperband", view.View, "own_as_it_is", lambda self: self.own),
     "what waits and runs is not shown": (
         "tpe",
         "none",

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
-from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+from schemathesis.config import SchemathesisConfig
+from schemathesis.specs.openapi.checks import ignored_auth, negative_data_rejection, positive_data_acceptance
 
 from service.http.app import create_app
 from service.http.services import Services
@@ -19,9 +20,12 @@ from service.wire.lease import Ask
 from service.wire.study import DEFINITION_EXAMPLE, StudyDefinition
 from service.wire.trial import NewTrial
 from tests.unit.service.http.analysing import analyses
+from tests.unit.service.http.keeping import introduce, keeper
 
 # Rules between fields and the order of states are not in the document; "1" and true are taken for a number.
-UNTOLD = [positive_data_acceptance, negative_data_rejection]
+UNTOLD = [positive_data_acceptance, negative_data_rejection, ignored_auth]
+# The server needs no tokens here, and takes a made up one for a wrong one. Who may do what: test_permissions.py.
+WITHOUT_TOKENS = SchemathesisConfig.from_dict({"generation": {"with-security-parameters": False}})
 
 
 def fill(tx: Transaction) -> None:
@@ -31,6 +35,7 @@ def fill(tx: Transaction) -> None:
     for _ in range(18):
         trials.add(tx, "digits-mlp", NewTrial.model_validate({"params": params}))
     leasing.ask(tx, "digits-mlp", Ask(worker="w", max_trials=18), ttl_seconds=3_600)
+    introduce(tx)
 
 
 @pytest.fixture
@@ -45,9 +50,10 @@ def filled(database_url: str) -> Iterator[Any]:
             version="0.0.1",
             trust_network=True,
             analyses=analyses(store),
+            keeper=keeper(store),
         )
     )
-    yield schemathesis.openapi.from_asgi("/v1/openapi.json", app)
+    yield schemathesis.openapi.from_asgi("/v1/openapi.json", app, config=WITHOUT_TOKENS)
     store.close()
 
 

@@ -289,7 +289,7 @@ def test_an_ask_that_looked_before_the_end_gets_nothing_after_it(postgres_url: s
         def late(tx: Transaction) -> tuple[Lease, ...]:
             overdue = tx.attempts.overdue
 
-            def wait(study_id: int, count: int) -> Sequence[Attempt]:
+            def wait(study_id: int | None, count: int) -> Sequence[Attempt]:
                 looked.set()
                 assert ended.wait(SECONDS)
                 return overdue(study_id, count)

@@ -22,7 +22,7 @@ from service.search.engine import OptunaEngine
 from service.search.pool.rungs import SHOWN
 from service.store.opening import open_store
 from service.store.sql import SqlStore
-from service.usecases import asking, checkpointing, studies, suggesting, trials
+from service.usecases import asking, checkpointing, completing, studies, suggesting, trials
 from service.usecases.judging import Judge
 from service.usecases.mirrors import Mirrors
 from service.usecases.ports import Transaction
@@ -133,7 +133,8 @@ class Clients:
                 break
         server = self._any()
         body = Complete.model_validate({"token": lease.token, "outcome": outcome})
-        await server.judge.complete("s", lease.trial, lease.attempt, body)
+        complete = partial(completing.complete, study="s", number=lease.trial, attempt=lease.attempt, body=body)
+        await server.store.write(complete)
         return outcome
 
     async def report(self, lease: Lease, seq: int, step: int) -> Directive:

@@ -83,6 +83,25 @@ def test_events_become_visible_in_the_order_of_their_ids(postgres_url: str) -> N
     asyncio.run(asyncio.wait_for(scene(), 60))
 
 
+def test_a_replica_tells_what_others_wrote_between_its_own(postgres_url: str) -> None:
+    """It knows its own events by heart, and must not take them for all there are."""
+
+    async def scene() -> None:
+        async with replicas(postgres_url) as (first, second):
+            await create(first, "one", "two")
+            writing = [enqueue(store, name, 60) for store in (first, second) for name in ("one", "two")]
+            await asyncio.gather(*writing)
+            for store in (first, second):
+                kept = await store.read(partial(events_behind, 0))
+                assert len(kept) == 242
+                for after in range(0, 243, 3):
+                    told = await store.events_behind(after, 5)
+                    assert [one.id for one in told] == kept[after : after + len(told)]
+                    assert bool(told) == (after < 242)
+
+    asyncio.run(asyncio.wait_for(scene(), 60))
+
+
 def test_a_replica_hears_what_another_commits(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # Nobody looks by himself before the test has failed: what wakes the waiter is what it was told.
     monkeypatch.setattr("service.store.changes._POLL_SECONDS", 60.0)

@@ -1,7 +1,8 @@
 """What happens, as server-sent events."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
@@ -9,15 +10,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.domain import event as domain
-from service.domain.errors import StudyNotFound
+from service.domain.actor import Actor
+from service.domain.errors import BasinError, StudyNotFound
 from service.http import convert, examples
 from service.http.addresses import normal
 from service.http.documented import documented
 from service.http.errors import bad_request
 from service.http.feed import Feed, Resync
+from service.http.permissions import sender
 from service.http.route import WireRoute
-from service.http.services import feed, served
+from service.http.services import feed, keyring, served
 from service.http.streams import Stream
+from service.usecases.keyring import Keyring
 from service.wire.event import Event
 
 router = APIRouter(tags=["events"], route_class=WireRoute)
@@ -49,7 +53,8 @@ async def follow(
     if study is not None:
         await services.store.read(lambda tx: tx.studies.get(normal(study)))
     hello, start = await _hello(source, _seen(header) if header else last_event_id, study or "")
-    lines = _lines(hello, source.follow(start, study and normal(study), services.keep_alive_seconds))
+    events = source.follow(start, study and normal(study), services.keep_alive_seconds)
+    lines = _lines(hello, events, partial(_still_welcome, keyring(request), sender(request)))
     return Stream(lines, "text/event-stream", {"cache-control": "no-store", "x-accel-buffering": "no"})
 
 
@@ -63,10 +68,26 @@ async def _hello(source: Feed, after: int | None, study: str) -> tuple[bytes, in
     return f"retry: 2000\nid: {start}\n\n".encode(), start
 
 
-async def _lines(hello: bytes, events: AsyncGenerator[domain.Event | None, None]) -> AsyncGenerator[bytes, None]:
+async def _still_welcome(known: Keyring, actor: Actor) -> bool:
+    """Whether the token with which a client began to follow still holds."""
+    if actor.token is None:
+        return True
+    try:
+        await known.refresh()
+        known.holder(actor.token)
+    except BasinError:
+        return False
+    return True
+
+
+async def _lines(
+    hello: bytes, events: AsyncGenerator[domain.Event | None, None], welcome: Callable[[], Awaitable[bool]]
+) -> AsyncGenerator[bytes, None]:
     async with aclosing(events):
         yield hello
         async for event in events:
+            if not await welcome():
+                return
             yield b": still here\n\n" if event is None else _event(convert.event(event))
 
 

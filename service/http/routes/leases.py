@@ -1,6 +1,5 @@
 """Running trials: ask for one, report its curve, complete it."""
 
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Body
@@ -10,6 +9,7 @@ from starlette.responses import Response
 from service.domain.errors import (
     AlreadyCompleted,
     AttemptNotFound,
+    NotYourAttempt,
     RequestReused,
     SeqGap,
     StaleLease,
@@ -17,16 +17,16 @@ from service.domain.errors import (
     TrialNotFound,
     WrongState,
 )
-from service.http import convert, examples
-from service.http.addresses import AttemptNumber, Step, StudyName, TrialNumber
+from service.http import examples
+from service.http.addresses import AttemptNumber, StudyName, TrialNumber
 from service.http.answers import answer
 from service.http.documented import documented
+from service.http.permissions import sender
 from service.http.route import WorkerRoute
 from service.http.services import served
-from service.usecases import asking, checkpointing, completing
+from service.usecases import asking, completing
 from service.usecases.reporting import ReportItem, report_together
-from service.wire.lease import Ask, Complete, Completed, LeaseList, NewCheckpoint, Report, Reported
-from service.wire.trial import Checkpoint
+from service.wire.lease import Ask, Complete, Completed, LeaseList, Report, Reported
 
 router = APIRouter(prefix="/v1/studies/{study:study}", tags=["running trials"], route_class=WorkerRoute)
 _ATTEMPT = "/trials/{number:count}/attempts/{attempt:count}"
@@ -39,7 +39,7 @@ _ATTEMPT = "/trials/{number:count}/attempts/{attempt:count}"
         "Report points of a learning curve",
         answer=Reported,
         example=examples.REPORTED,
-        errors=[StudyNotFound, AttemptNotFound, StaleLease, SeqGap],
+        errors=[StudyNotFound, AttemptNotFound, StaleLease, SeqGap, NotYourAttempt],
     ),
 )
 async def report(
@@ -54,45 +54,10 @@ async def report(
     It renews the lease, and answers what to do next. `seq_gap` carries `acked_seq`: go on behind it.
     """
     services = served(request)
-    item = ReportItem(study, number, attempt, body, services.lease_ttl_seconds)
+    item = ReportItem(study, number, attempt, body, services.lease_ttl_seconds, sender(request))
     if services.judge is not None:
         return answer(await services.judge.report(item))
     return answer((await services.store.write_together(report_together, item)).answer)
-
-
-@router.put(
-    f"{_ATTEMPT}/checkpoints/{{step:count}}",
-    **documented(
-        "commit_checkpoint",
-        "Commit a checkpoint that is kept elsewhere",
-        answer=Checkpoint,
-        example=examples.CHECKPOINTS.checkpoints[0],
-        errors=[StudyNotFound, AttemptNotFound, StaleLease],
-    ),
-)
-async def commit_checkpoint(
-    request: Request,
-    study: StudyName,
-    number: TrialNumber,
-    attempt: AttemptNumber,
-    step: Step,
-    body: Annotated[NewCheckpoint, Body(openapi_examples=examples.CHECKPOINT)],
-) -> Response:
-    """The next attempt goes on from the newest one. Sent again it changes nothing; other bytes take its place.
-
-    It renews the lease. The step is one that was reported, at most the last; what lies behind it is trained again.
-    """
-    services = served(request)
-    commit = partial(
-        checkpointing.commit,
-        study=study,
-        number=number,
-        attempt=attempt,
-        step=step,
-        body=body,
-        ttl_seconds=services.lease_ttl_seconds,
-    )
-    return answer(convert.checkpoint(await services.store.write(commit)))
 
 
 @router.post(
@@ -102,7 +67,7 @@ async def commit_checkpoint(
         "Complete an attempt",
         answer=Completed,
         example=examples.COMPLETED,
-        errors=[StudyNotFound, TrialNotFound, AttemptNotFound, StaleLease, AlreadyCompleted],
+        errors=[StudyNotFound, TrialNotFound, AttemptNotFound, StaleLease, AlreadyCompleted, NotYourAttempt],
     ),
 )
 async def complete(
@@ -113,10 +78,8 @@ async def complete(
     body: Annotated[Complete, Body(openapi_examples=examples.COMPLETE)],
 ) -> Response:
     """Written once: the same body again gets the same answer, another one is refused."""
-    services = served(request)
-    if services.judge is not None:
-        return answer(await services.judge.complete(study, number, attempt, body))
-    return answer(await services.store.write(lambda tx: completing.complete(tx, study, number, attempt, body)))
+    services, actor = served(request), sender(request)
+    return answer(await services.store.write(lambda tx: completing.complete(tx, study, number, attempt, body, actor)))
 
 
 @router.post(
@@ -138,5 +101,5 @@ async def ask(
     """
     services = served(request)
     ttl = services.lease_ttl_seconds
-    leases = await asking.ask(services.store, services.suggester, study, body, ttl_seconds=ttl)
+    leases = await asking.ask(services.store, services.suggester, study, body, ttl_seconds=ttl, actor=sender(request))
     return answer(LeaseList(leases=leases))

@@ -14,6 +14,7 @@ from service.http.answers import answer
 from service.http.documented import documented
 from service.http.route import WireRoute
 from service.http.services import Services, served
+from service.http.signing import sign
 from service.usecases import reading, studies, warming
 from service.usecases.ports import Transaction
 from service.usecases.reading import StudyView
@@ -60,6 +61,7 @@ async def create(
         await warming.check(services.store, services.mirrors, definition)
         return answer(definition)
     seed = services.draw_seed()
+    sign(request, object=f"studies/{definition.name}")
     try:
         study, told = await warming.create(services.store, services.mirrors, definition, seed)
     except NameTaken as taken:
@@ -146,6 +148,8 @@ async def change(
 ) -> Response:
     """What is not named stays as it is. Space, objectives, sampler and scheduler never change."""
     services, seen = served(request), revision(if_match)
+    changes = patch.model_dump(mode="json", exclude_unset=True, exclude={"note"})
+    sign(request, fields=sorted(patch.model_fields_set), **changes)
     await services.store.write(lambda tx: studies.change(tx, study, patch, seen))
     return await _read(services, study)
 
@@ -210,6 +214,7 @@ async def stop(
 ) -> Response:
     """No more trials are handed out; it ends when the running ones have finished, or cancels them."""
     services, seen = served(request), revision(if_match)
+    sign(request, running=how.running)
     await services.store.write(lambda tx: studies.stop(tx, study, how.running, seen))
     return await _read(services, study)
 
@@ -233,6 +238,7 @@ async def warm_start(
     `warm_start` of the answer tells what was taken of which study, and how much was left out for which reason.
     """
     services = served(request)
+    sign(request, sources=list(warm.sources), use=warm.use)
     told = await warming.warm(services.store, services.mirrors, study, warm)
     view = await services.store.read(lambda tx: reading.study_view(tx, services.mirrors, study))
     return _answer(view, told=told)

@@ -16,6 +16,7 @@ from service.http.documented import documented
 from service.http.places import after
 from service.http.route import WireRoute
 from service.http.services import served
+from service.http.signing import sign
 from service.usecases import reading, trials
 from service.usecases.ports import Transaction
 from service.usecases.reading import TrialView
@@ -46,6 +47,7 @@ async def add(
     A point that was tried already may be enqueued again: `duplicate_of` then says which trial has it.
     """
     services = served(request)
+    sign(request, named=lambda view: f"studies/{study}/trials/{view.trial.number}", state=new.state)
     view = await services.store.write(lambda tx: _view(tx, study, trials.add(tx, study, new).number))
     told = convert.trial_of(view)
     if new.state == "queued":
@@ -69,6 +71,7 @@ async def add_many(
     request: Request, study: StudyName, new: Annotated[NewTrials, Body(openapi_examples=examples.NEW_TRIALS)]
 ) -> Response:
     """All of them, in their order, or none. Each may have a `request_id` of its own: it is then added once."""
+    sign(request, count=len(new.trials))
     numbers = await served(request).store.write(lambda tx: trials.add_many(tx, study, new))
     return answer(wire.TrialNumbers(numbers=numbers), 201)
 
@@ -225,7 +228,7 @@ async def decisions(request: Request, study: StudyName, number: TrialNumber) -> 
 async def checkpoints(request: Request, study: StudyName, number: TrialNumber) -> Response:
     """Newest first."""
     found = await served(request).store.read(lambda tx: reading.checkpoints(tx, study, number))
-    return answer(wire.CheckpointList(checkpoints=tuple(map(convert.checkpoint, found))))
+    return answer(wire.CheckpointList(checkpoints=tuple(convert.checkpoint(study, one) for one in found)))
 
 
 def _view(tx: Transaction, study: str, number: int) -> TrialView:

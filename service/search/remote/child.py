@@ -36,6 +36,10 @@ class Child:
         """Send it a message; OSError if it is gone."""
         self._requests.send(message)
 
+    def spoken(self) -> bool:
+        """Whether it has said something that was not received yet; OSError if it is gone."""
+        return self._answers.poll(0)
+
     def receive(self, seconds: float) -> Any:
         """Its next message; EOFError or OSError if it is gone, TimeoutError if it has nothing to say for so long."""
         if not self._answers.poll(seconds):

@@ -1,63 +1,114 @@
-"""The engine of a server: light calls are answered by the thread that makes them, heavy ones by another process."""
+"""The engine of a server: light calls are answered by the thread that makes them, heavy ones by two other processes."""
 
-from collections.abc import Mapping
+from typing import Literal
 
 from service.domain.trial import Trial
 from service.search import auto
 from service.search.remote.engine import RemoteEngine
-from service.usecases.engine import Curve, Ended, Ending, Engine, History, Latest, Promotion, Suggestion, Verdict
+from service.usecases.engine import Curve, Engine, History, Latest, Promotion, Suggestion, Verdict
+from service.wire.sampler import GpSampler, TpeSampler
+from service.wire.study import StudyDefinition
 
+Weight = Literal["light", "brisk", "slow"]
 MANY_TRIALS = 2_000
+MANY_FOR_TPE = 20
 _LIGHT = frozenset({"tpe", "cmaes", "random", "qmc", "grid", "brute_force", "nsga2", "nsga3"})
+_TORCH = ("torch", "optuna._gp.gp")
+_SCIKIT = ("sklearn.gaussian_process",)
 
 
-def heavy(history: History) -> bool:
-    """Whether a suggestion takes so long that everybody who waits for an answer of this process would notice.
+def weight(history: History) -> Weight:
+    """How long a suggestion takes: `brisk` is some ten milliseconds, `slow` are tenths of a second to several seconds.
 
-    Threads share one interpreter. A Gaussian process thinks for 0.1 s to several seconds, of points or of curves, and
-    from about 2,000 trials on TPE takes tens of milliseconds. The others need 0.5 to 10 ms, less than it is worth to
-    bring another process up to date. `auto` begins with points that no model makes.
+    Threads share one interpreter, so everybody who waits for an answer of this process would notice either. A Gaussian
+    process is slow, of points or of curves. TPE takes 3 ms to begin with and fifty times that at ten thousand trials,
+    and is asked a few times for each result. The others need 0.5 to 5 ms, less than it is worth to bring another
+    process up to date. `gp` and `auto` begin with points that no model makes.
     """
-    if len(history.trials) >= MANY_TRIALS:
-        return True
-    definition = history.study.definition
+    definition, count = history.study.definition, len(history.trials)
+    if modelled(definition):
+        return "slow" if count >= _startup(definition) else "light"
+    if count >= (MANY_FOR_TPE if _is_tpe(definition) else MANY_TRIALS):
+        return "brisk"
+    return "light"
+
+
+def weight_to_promote(history: History) -> Weight:
+    """How long choosing a paused trial to go on with takes: the scheduler `auto` asks a model of the curves."""
+    if history.study.definition.scheduler.type == "auto" and len(history.trials) >= auto.STARTUP:
+        return "slow"
+    return weight(history)
+
+
+def modelled(definition: StudyDefinition) -> bool:
+    """Whether a study's suggestions come to be made by a Gaussian process."""
     sampler = definition.sampler
     if sampler.type == "auto":
-        return len(history.trials) >= auto.STARTUP and auto.plan(definition).model.name not in _LIGHT
-    if getattr(sampler, "observe", None) == "extrapolated":
-        return len(history.trials) >= auto.STARTUP
-    return sampler.type not in _LIGHT
-
-
-def heavy_to_promote(history: History) -> bool:
-    """Whether choosing a paused trial to go on with is heavy: the scheduler `auto` asks a model of the curves."""
-    return heavy(history) or (history.study.definition.scheduler.type == "auto" and len(history.trials) >= auto.STARTUP)
+        return auto.plan(definition).model.name not in _LIGHT
+    return getattr(sampler, "observe", None) == "extrapolated" or sampler.type not in _LIGHT
 
 
 class DividedEngine:
-    """Two engines that answer alike. Verdicts and notes on ends are light; some suggestions and promotions are not."""
+    """Engines that answer alike. Verdicts are light; some suggestions and promotions are not.
 
-    def __init__(self, here: Engine, there: RemoteEngine) -> None:
+    Who needs ten milliseconds does not stand behind who needs seconds: each has a process of its own. The slow one is
+    started, and loads what it will need, while its first study still gets its light suggestions.
+    """
+
+    def __init__(self, here: Engine, brisk: RemoteEngine, slow: RemoteEngine) -> None:
         self.name = here.name
         self._here = here
-        self._there = there
+        self._brisk = brisk
+        self._slow = slow
 
     def suggest(self, history: History, number: int) -> Suggestion:
         """The point for a trial; Exhausted if every point has been suggested."""
-        return (self._there if heavy(history) else self._here).suggest(history, number)
+        heft = weight(history)
+        if heft == "light":
+            self._make_ready(history.study.definition)
+        elif heft == "brisk" and len(history.trials) < MANY_TRIALS and not self._brisk.ready:
+            self._brisk.make_ready()
+            heft = "light"  # it is a matter of milliseconds: here they pass sooner than a process starts
+        return self._at(heft).suggest(history, number)
 
     def promote(self, history: History, number: int) -> Promotion | None:
         """The paused trial that should go on rather than that a new one begins."""
-        return (self._there if heavy_to_promote(history) else self._here).promote(history, number)
+        return self._at(weight_to_promote(history)).promote(history, number)
 
     def judge(self, history: History, trial: Trial, curve: Curve, latest: Latest) -> Verdict:
         """Whether a running trial goes on after what it just reported."""
         return self._here.judge(history, trial, curve, latest)
 
-    def ended(self, history: History, trial: Trial, curve: Curve, ending: Ending, values: Mapping[str, float]) -> Ended:
-        """What the sampler wants to remember of an end."""
-        return self._here.ended(history, trial, curve, ending, values)
-
     def close(self) -> None:
-        """End the other process."""
-        self._there.close()
+        """End the other processes."""
+        self._brisk.close()
+        self._slow.close()
+
+    def _at(self, heft: Weight) -> Engine:
+        return {"light": self._here, "brisk": self._brisk, "slow": self._slow}[heft]
+
+    def _make_ready(self, definition: StudyDefinition) -> None:
+        if modelled(definition) or definition.scheduler.type == "auto":
+            self._slow.make_ready(_needed(definition))
+        elif _is_tpe(definition):
+            self._brisk.make_ready()
+
+
+def _is_tpe(definition: StudyDefinition) -> bool:
+    sampler = definition.sampler
+    return isinstance(sampler, TpeSampler) or (sampler.type == "auto" and auto.plan(definition).model.name == "tpe")
+
+
+def _startup(definition: StudyDefinition) -> int:
+    """How many trials there are, at the least, before a Gaussian process is asked."""
+    sampler = definition.sampler
+    return sampler.startup_trials if isinstance(sampler, GpSampler) else auto.STARTUP
+
+
+def _needed(definition: StudyDefinition) -> tuple[str, ...]:
+    """The modules that a study's models are made with: they take seconds to load."""
+    by_points = isinstance(definition.sampler, GpSampler) or (
+        definition.sampler.type == "auto" and auto.plan(definition).model.name == "gp"
+    )
+    by_curves = definition.scheduler.type == "auto" or not by_points
+    return (*(_TORCH if by_points else ()), *(_SCIKIT if by_curves else ()))

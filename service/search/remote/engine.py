@@ -11,8 +11,8 @@ from service.domain.trial import Trial
 from service.search.engine import NAME
 from service.search.remote.changes import Known, key_of, pieces
 from service.search.remote.child import Child
-from service.search.remote.messages import Answer, Begin, Call, Forget, Key, Update
-from service.usecases.engine import Curve, Ended, Ending, History, Latest, Promotion, Suggestion, Verdict
+from service.search.remote.messages import Answer, Begin, Call, Forget, Key, Load, Update
+from service.usecases.engine import Curve, History, Latest, Promotion, Suggestion, Verdict
 
 _log = logging.getLogger(__name__)
 _PATIENCE_SECONDS = 300.0
@@ -42,8 +42,26 @@ class RemoteEngine:
         self._start = start
         self._child: Child | None = None
         self._known: OrderedDict[Key, Known] = OrderedDict()
+        self._loaded: set[str] = set()
+        self._heard = False
         self._closed = False
         self._lock = threading.Lock()
+
+    def make_ready(self, modules: tuple[str, ...] = ()) -> None:
+        """Start the process and have it load what it will need, if it has not; nobody waits for that."""
+        if self._loaded.issuperset(modules) and self._child is not None:
+            return
+        if not self._lock.acquire(blocking=False):
+            return  # it is busy, and therefore ready
+        try:
+            child = self._running()
+            if new := tuple(sorted(set(modules) - self._loaded)):
+                child.send(Load(new))
+                self._loaded.update(new)
+        except (OSError, Unavailable) as error:
+            _log.debug("the process that samples is not ready: %s", error)  # the next call begins anew
+        finally:
+            self._lock.release()
 
     def suggest(self, history: History, number: int) -> Suggestion:
         """The point for a trial; Exhausted if every point has been suggested."""
@@ -59,11 +77,6 @@ class RemoteEngine:
         """Whether a running trial goes on after what it just reported."""
         verdict: Verdict = self.call("judge", history, trial, curve, latest)
         return verdict
-
-    def ended(self, history: History, trial: Trial, curve: Curve, ending: Ending, values: Mapping[str, float]) -> Ended:
-        """What the sampler wants to remember of an end."""
-        noted: Ended = self.call("ended", history, trial, curve, ending, values)
-        return noted
 
     def call(self, method: str, history: History, *given: Any) -> Any:
         """Have a method of the engine carried out in the other process."""
@@ -93,6 +106,17 @@ class RemoteEngine:
             self._drop()
 
     @property
+    def ready(self) -> bool:
+        """Whether a call would be answered without waiting for the process to start, or for another's call."""
+        child = self._child
+        if child is None or self._lock.locked():
+            return False
+        try:
+            return self._heard or child.spoken()
+        except OSError:
+            return False
+
+    @property
     def pid(self) -> int | None:
         """The process, if it has been started."""
         child = self._child
@@ -106,17 +130,20 @@ class RemoteEngine:
             raise self._gave_up("the process that samples died twice over one suggestion") from gone
 
     def _ask(self, method: str, history: History, given: tuple[Any, ...]) -> Answer:
-        if self._closed:
-            raise Unavailable("the server is stopping")
         child = self._running()
         key = key_of(history.study)
         for piece in pieces(self._remembered(child, key).changes(history)):
             child.send(Update(key, piece))
         child.send(Call(key, history.study, history.system, method, given))
+        if not self._heard:
+            child.receive(self._patience_seconds)
+            self._heard = True
         answer: Answer = child.receive(self._patience_seconds)
         return answer
 
     def _running(self) -> Child:
+        if self._closed:
+            raise Unavailable("the server is stopping")
         if self._child is None:
             self._child = self._start()
             self._child.send(Begin(self._options))
@@ -138,6 +165,8 @@ class RemoteEngine:
 
     def _drop(self) -> None:
         self._known.clear()
+        self._loaded.clear()
+        self._heard = False
         child, self._child = self._child, None
         if child is not None:
             child.close()

@@ -1,31 +1,42 @@
 """What the other process does: it keeps copies of histories up to date, and has its engine answer calls."""
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from importlib import import_module
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 from service.search.engine import OptunaEngine
 from service.search.remote.changes import Copy
-from service.search.remote.messages import Answer, Begin, Call, Forget, Key, Update
+from service.search.remote.messages import Answer, Begin, Call, Forget, Key, Load, Ready, Update
 from service.usecases.engine import Exhausted
 
 
-def serve(receive: Callable[[], Any], send: Callable[[Answer], None]) -> None:
+def serve(receive: Callable[[], Any], send: Callable[[Answer | Ready], None]) -> None:
     """Take one message after the other, until `receive` raises."""
     engine = OptunaEngine()
+    send(Ready())
     copies: dict[Key, Copy] = {}
     while True:
-        message: Begin | Update | Forget | Call = receive()
+        message: Begin | Load | Update | Forget | Call = receive()
         match message:
             case Begin(options):
                 engine = OptunaEngine(**options)
+            case Load(modules):
+                _load(modules)
             case Update(key, changes):
                 copies.setdefault(key, Copy()).take(changes)
             case Forget(key):
                 copies.pop(key, None)
             case Call():
                 send(_answer(engine, copies.setdefault(message.key, Copy()), message))
+
+
+def _load(modules: Sequence[str]) -> None:
+    for module in modules:
+        with suppress(ImportError):  # whoever needs it in earnest will say so
+            import_module(module)
 
 
 def _answer(engine: OptunaEngine, copy: Copy, call: Call) -> Answer:

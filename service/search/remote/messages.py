@@ -23,6 +23,18 @@ class Begin:
 
 
 @dataclass(frozen=True, slots=True)
+class Ready:
+    """The other side's first message: it has started, and answers at once from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Import modules that will be needed, before somebody waits for it. It is not answered."""
+
+    modules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
     """What has changed in a study's trials and curves, and the numbers of those that are not there any more."""
 

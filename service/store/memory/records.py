@@ -1,4 +1,4 @@
-"""What trials leave behind, in memory: attempts, points, checkpoints; and the server's own events and answers."""
+"""What trials leave behind, in memory: attempts and points; and the server's own events and answers."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,12 +8,11 @@ from typing import Any
 
 from service.domain.decision import Decision
 from service.domain.event import Event
-from service.domain.trial import Attempt, AttemptKey, Checkpoint, Point
+from service.domain.trial import Attempt, AttemptKey, Point
 from service.store.memory.tables import (
     Answered,
     Tables,
     own_attempt,
-    own_checkpoint,
     own_decision,
     own_event,
     own_point,
@@ -77,15 +76,39 @@ class MemoryAttempts:
         found = [one for number in numbers for one in self._tables.attempts.of((study_id, number)).values()]
         return math.fsum(one.gpu_seconds or 0.0 for one in found)
 
-    def overdue(self, study_id: int, count: int) -> Sequence[Attempt]:
-        """Read up to `count` live attempts whose lease has expired."""
+    def overdue(self, study_id: int | None, count: int) -> Sequence[Attempt]:
+        """Read up to `count` live attempts, of one study or of all, whose lease has expired."""
         found = [
             attempt
-            for number in sorted(self._tables.trials.of(study_id))
-            for attempt in self._tables.attempts.of((study_id, number)).values()
-            if attempt.live and attempt.expires_at < self._now
+            for attempt in self._all()
+            if attempt.live and attempt.expires_at < self._now and study_id in (None, attempt.key.study_id)
         ]
         return tuple(map(own_attempt, found[:count]))
+
+    def held(self, worker_ids: Sequence[str]) -> Sequence[Attempt]:
+        """Read the live attempts of workers, oldest first."""
+        found = [attempt for attempt in self._all() if attempt.live and attempt.worker_id in worker_ids]
+        return tuple(map(own_attempt, sorted(found, key=lambda attempt: attempt.granted_at)))
+
+    def ended_on(self, worker_id: str, count: int) -> Sequence[Attempt]:
+        """Read the last `count` attempts that ended on a worker, newest first."""
+        found = [one for one in self._all() if one.worker_id == worker_id and one.ended_at is not None]
+        newest = sorted(found, key=lambda one: one.ended_at or self._now, reverse=True)
+        return tuple(map(own_attempt, newest[:count]))
+
+    def good_elsewhere(self, study_id: int, worker_id: str, since: datetime) -> bool:
+        """Whether an attempt of a study ended well since then on another known worker."""
+        known = set(self._tables.workers.of(None)) - {worker_id}
+        return any(
+            one.worker_id in known and one.ended_at is not None and one.ended_at >= since
+            for one in self._all()
+            if one.key.study_id == study_id and one.state in {"completed", "pruned", "paused"}
+        )
+
+    def _all(self) -> Sequence[Attempt]:
+        """All attempts, in the order of studies, trials and attempts; of a deleted study too, until it is purged."""
+        groups = sorted(self._tables.attempts.groups())
+        return [one for group in groups for _, one in sorted(self._tables.attempts.of(group).items())]
 
     def _get(self, key: AttemptKey) -> Attempt | None:
         return self._tables.attempts.get((key.study_id, key.number), key.attempt)
@@ -167,23 +190,6 @@ class MemorySuggesters:
         held = self._table.get(None, study_id)
         if held is not None and held[0] == owner:
             self._table.drop(None, study_id)
-
-
-class MemoryCheckpoints:
-    """The committed checkpoints."""
-
-    def __init__(self, tables: Tables) -> None:
-        self._table = tables.checkpoints
-
-    def add(self, checkpoint: Checkpoint) -> None:
-        """Add a checkpoint; one of the same attempt and step is replaced."""
-        key = checkpoint.key
-        self._table.put((key.study_id, key.number), (key.attempt, checkpoint.step), own_checkpoint(checkpoint))
-
-    def list(self, study_id: int, number: int) -> Sequence[Checkpoint]:
-        """Read the checkpoints of a trial, newest first."""
-        rows = self._table.of((study_id, number))
-        return tuple(rows[place] for place in sorted(rows, reverse=True))
 
 
 class MemoryEvents:

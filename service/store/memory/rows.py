@@ -12,6 +12,7 @@ from service.domain.study import Study
 from service.domain.trial import Trial
 from service.store.memory import selection
 from service.store.memory.tables import Tables, own_study, own_trial
+from service.usecases.ports import Offer, PutOff
 from service.wire.study import StudyDefinition
 from service.wire.trial import TrialState
 
@@ -41,6 +42,21 @@ class MemoryStudies:
         if study is None:
             raise StudyNotFound(f"there is no study named '{name}'")
         return own_study(study)
+
+    def find(self, study_ids: Sequence[int]) -> Mapping[int, Study]:
+        """Read studies by their ids; those that are gone are left out."""
+        found = {study_id: self._tables.studies.get(None, study_id) for study_id in study_ids}
+        return {study_id: own_study(study) for study_id, study in found.items() if study is not None}
+
+    def offering(self) -> Sequence[Offer]:
+        """Read the active studies that are not archived and have queued trials that are due."""
+        found = []
+        for study_id, study in sorted(self._tables.studies.of(None).items()):
+            trials = self._tables.trials.of(study_id).values()
+            queued = any(trial.state == "queued" and _due(trial, self._now) for trial in trials)
+            if queued and study.state == "active" and not study.archived:
+                found.append(Offer(own_study(study), sum(trial.state == "running" for trial in trials)))
+        return found
 
     def lock(self, name: str) -> Study:
         """Read a study; nobody else is at work before the commit."""
@@ -92,6 +108,7 @@ class MemoryStudies:
         for number in tuple(self._tables.trials.of(study_id)):
             for table in (
                 self._tables.points,
+                self._tables.logs,
                 self._tables.decisions,
                 self._tables.checkpoints,
                 self._tables.attempts,
@@ -109,8 +126,9 @@ class MemoryStudies:
 class MemoryTrials:
     """The trials of studies."""
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, now: datetime) -> None:
         self._tables = tables
+        self._now = now
 
     def add(self, trial: Trial) -> Trial:
         """Add a trial under the study's next number; answers it with number and seq."""
@@ -132,10 +150,34 @@ class MemoryTrials:
         """Read a trial; nobody else is at work before the commit."""
         return self.get(study_id, number)
 
-    def claim(self, study_id: int, count: int) -> Sequence[Trial]:
-        """Read up to `count` queued trials, lowest numbers first."""
-        queued = (trial for trial in self._sorted(study_id) if trial.state == "queued")
+    def claim(self, study_id: int, count: int, *, node: str | None = None) -> Sequence[Trial]:
+        """Read up to `count` queued trials that are due and do not avoid the node, lowest numbers first."""
+        queued = (
+            trial
+            for trial in self._sorted(study_id)
+            if trial.state == "queued" and _due(trial, self._now)
+            if node is None or trial.avoid != node or not self._avoids(trial)
+        )
         return tuple(map(own_trial, islice(queued, count)))
+
+    def _avoids(self, trial: Trial) -> bool:
+        return trial.avoid_until is None or trial.avoid_until > self._now
+
+    def put_off(self) -> Sequence[PutOff]:
+        """Read the queued trials, of all studies, that are not due yet or still avoid a node."""
+        found = [
+            PutOff(study.name, trial.not_before, trial.avoid, trial.avoid_until)
+            for study_id, study in self._tables.studies.of(None).items()
+            for trial in self._tables.trials.of(study_id).values()
+            if trial.state == "queued" and trial.not_before is not None
+            if not _due(trial, self._now) or (trial.avoid_until is not None and trial.avoid_until > self._now)
+        ]
+        return sorted(found, key=lambda one: one.not_before)
+
+    def pick(self, study_id: int, numbers: Sequence[int]) -> Mapping[int, Trial]:
+        """Read trials by their numbers; unknown ones are left out."""
+        found = {number: self._tables.trials.get(study_id, number) for number in numbers}
+        return {number: own_trial(trial) for number, trial in found.items() if trial is not None}
 
     def save(self, trial: Trial) -> Trial:
         """Write everything of a trial but its number; answers it with its new seq."""
@@ -171,6 +213,10 @@ class MemoryTrials:
 
     def _sorted(self, study_id: int) -> Sequence[Trial]:
         return [trial for _, trial in sorted(self._tables.trials.of(study_id).items())]
+
+
+def _due(trial: Trial, now: datetime) -> bool:
+    return trial.not_before is None or trial.not_before <= now
 
 
 def touched(tables: Tables, study_id: int) -> Study:

@@ -10,9 +10,11 @@ from functools import partial
 from typing import Any, TypeVar
 
 from service.domain.errors import StoreUnavailable
+from service.domain.event import Event
+from service.store.memory.access import MemoryAudit, MemorySessions, MemoryTokens
+from service.store.memory.fleet import MemoryCheckpoints, MemoryLogs, MemoryWorkers
 from service.store.memory.records import (
     MemoryAttempts,
-    MemoryCheckpoints,
     MemoryDecisions,
     MemoryEvents,
     MemoryPoints,
@@ -40,14 +42,19 @@ class MemoryTransaction:
     def __init__(self, tables: Tables, now: datetime) -> None:
         self.now = now
         self.studies = MemoryStudies(tables, now)
-        self.trials = MemoryTrials(tables)
+        self.trials = MemoryTrials(tables, now)
         self.attempts = MemoryAttempts(tables, now)
         self.points = MemoryPoints(tables)
         self.decisions = MemoryDecisions(tables)
         self.suggesters = MemorySuggesters(tables, now)
-        self.checkpoints = MemoryCheckpoints(tables)
+        self.checkpoints = MemoryCheckpoints(tables, now)
+        self.workers = MemoryWorkers(tables, now)
+        self.logs = MemoryLogs(tables)
         self.events = MemoryEvents(tables)
         self.requests = MemoryRequests(tables, now)
+        self.tokens = MemoryTokens(tables, now)
+        self.sessions = MemorySessions(tables)
+        self.audit = MemoryAudit(tables)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +119,10 @@ class MemoryStore:
         finally:
             with self._lock:
                 self._listeners.discard(listener)
+
+    async def events_behind(self, after_id: int, count: int) -> Sequence[Event]:
+        """The first `count` events behind an id, of all studies."""
+        return await self.read(lambda tx: tx.events.list(after_id, None, count))
 
     def close(self) -> None:
         """Finish the writes that are waiting, then refuse all others."""

@@ -7,10 +7,13 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
+from service.domain.audit import Entry
 from service.domain.decision import Decision
 from service.domain.event import Event
 from service.domain.study import Study
-from service.domain.trial import Attempt, Checkpoint, Point, Trial
+from service.domain.token import Session, Token
+from service.domain.trial import Attempt, Checkpoint, LogPiece, Point, Trial
+from service.domain.worker import Worker
 
 Group = TypeVar("Group", bound=Hashable)
 Key = TypeVar("Key", bound=Hashable)
@@ -79,12 +82,18 @@ class Tables:
         self.attempts: Table[TrialId, int, Attempt] = Table(self.undo)
         self.points: Table[TrialId, tuple[int, int], Point] = Table(self.undo)
         self.checkpoints: Table[TrialId, tuple[int, int], Checkpoint] = Table(self.undo)
+        self.logs: Table[TrialId, tuple[int, int], LogPiece] = Table(self.undo)
+        self.workers: Table[None, str, Worker] = Table(self.undo)
         self.decisions: Table[TrialId, tuple[int, int], Decision] = Table(self.undo)
         self.suggesters: Table[None, int, tuple[str, datetime]] = Table(self.undo)
         self.events: Table[None, int, Event] = Table(self.undo)
         self.requests: Table[None, tuple[str, str], Answered] = Table(self.undo)
+        self.tokens: Table[None, str, Token] = Table(self.undo)
+        self.sessions: Table[None, str, Session] = Table(self.undo)
+        self.audit: Table[None, int, Entry] = Table(self.undo)
         self.last_study = 0
         self.last_event = 0
+        self.last_entry = 0
 
     def keep(self) -> None:
         """Make what was changed last."""
@@ -142,6 +151,8 @@ def own_trial(trial: Trial) -> Trial:
         created_at=sure_utc(trial.created_at),
         started_at=utc(trial.started_at),
         finished_at=utc(trial.finished_at),
+        not_before=utc(trial.not_before),
+        avoid_until=utc(trial.avoid_until),
     )
 
 
@@ -169,9 +180,42 @@ def own_decision(decision: Decision) -> Decision:
 
 def own_checkpoint(checkpoint: Checkpoint) -> Checkpoint:
     """A checkpoint as it is kept."""
-    return replace(checkpoint, committed_at=sure_utc(checkpoint.committed_at))
+    return replace(checkpoint, committed_at=sure_utc(checkpoint.committed_at), evicted_at=utc(checkpoint.evicted_at))
+
+
+def own_worker(worker: Worker) -> Worker:
+    """A worker that shares nothing that can be changed."""
+    return replace(
+        worker,
+        labels=own(worker.labels),
+        first_seen_at=sure_utc(worker.first_seen_at),
+        last_seen_at=sure_utc(worker.last_seen_at),
+        expires_at=sure_utc(worker.expires_at),
+        trusted_at=sure_utc(worker.trusted_at),
+    )
 
 
 def own_event(event: Event) -> Event:
     """An event that shares nothing that can be changed."""
     return replace(event, data=own(event.data), at=sure_utc(event.at))
+
+
+def own_token(token: Token) -> Token:
+    """A token as it is kept."""
+    return replace(
+        token,
+        created_at=sure_utc(token.created_at),
+        expires_at=utc(token.expires_at),
+        revoked_at=utc(token.revoked_at),
+        last_used_at=utc(token.last_used_at),
+    )
+
+
+def own_session(session: Session) -> Session:
+    """A session as it is kept."""
+    return replace(session, created_at=sure_utc(session.created_at), expires_at=sure_utc(session.expires_at))
+
+
+def own_entry(entry: Entry) -> Entry:
+    """An entry of the audit log that shares nothing that can be changed."""
+    return replace(entry, detail=own(entry.detail), at=sure_utc(entry.at))

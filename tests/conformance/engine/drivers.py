@@ -10,10 +10,10 @@ from typing import Any
 from service.domain.space import check
 from service.domain.study import Study
 from service.domain.trial import Trial
-from service.usecases.engine import Curve, Ending, Engine, History, Latest
+from service.usecases.engine import Curve, Engine, Exhausted, History, Latest
 from service.wire.study import StudyDefinition
 from service.wire.trial import TrialState
-from tests.conformance.engine.play import Params
+from tests.conformance.engine.play import Ending, Params
 
 NOW = datetime(2026, 5, 17, 12, 30, tzinfo=UTC)
 
@@ -29,7 +29,6 @@ class MemoryDriver:
         self.trials: dict[int, Trial] = {}
         self.curves: dict[int, Curve] = {}
         self.system: dict[str, Any] = {}
-        self.exhausted = False
         self.notes: dict[int, str] = {}
         self._turns = cycle(engines)
 
@@ -70,14 +69,19 @@ class MemoryDriver:
         assert verdict.basis is not None or verdict.act == "continue"
         return verdict.act == "stop"
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether there is nothing left to try."""
+        try:
+            next(self._turns).suggest(self.history(), len(self.trials))
+        except Exhausted:
+            return True
+        return False
+
     def end(self, number: int, ending: Ending, values: Sequence[float] | None) -> None:
         metrics = [objective.metric for objective in self.study.definition.objectives]
         named = dict(zip(metrics, values or (), strict=False))
-        trial = self.trials[number]
-        ended = next(self._turns).ended(self.history(), trial, self.curves[number], ending, named)
-        self._save(number, ending, values=named or None, system={**trial.system, **_stored(ended.system)})
-        self.system |= _stored(ended.study_system)
-        self.exhausted = self.exhausted or ended.exhausted
+        self._save(number, ending, values=named or None)
 
     def _save(self, number: int, state: TrialState, **fields: Any) -> None:
         self.study = replace(self.study, seq=self.study.seq + 1)

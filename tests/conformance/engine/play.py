@@ -5,9 +5,9 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from service.usecases.engine import Ending
 from service.wire.message import Scalar
 
+Ending = Literal["completed", "pruned", "failed", "infeasible"]
 Params = Mapping[str, Scalar]
 EVERY_STEP = (1, 2, 3, 4, 5, 6, 7, 8, 9)
 

@@ -12,8 +12,7 @@ from optuna.trial import Trial, TrialState
 from service.domain.study import Study
 from service.search.quiet import hush
 from service.search.seeds import Seeds, seeds
-from service.usecases.engine import Ending
-from tests.conformance.engine.play import Params
+from tests.conformance.engine.play import Ending, Params
 
 Suggest = Callable[[Trial], Params]
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle
 from typing import TypeVar
 
 from service.store.opening import open_store
-from service.usecases import leasing, studies, suggesting, trials
-from service.usecases.engine import Ending, Engine
+from service.usecases import completing, leasing, studies, suggesting, trials
+from service.usecases.engine import Engine
 from service.usecases.judging import Judge
 from service.usecases.mirrors import Mirrors
 from service.usecases.ports import Store, Transaction
@@ -15,7 +16,7 @@ from service.usecases.reporting import ReportItem
 from service.wire.lease import Ask, Complete, Lease, Report
 from service.wire.study import StudyDefinition
 from service.wire.trial import Failure, FailureClass, NewPoint, NewTrial
-from tests.conformance.engine.play import Params
+from tests.conformance.engine.play import Ending, Params
 
 T = TypeVar("T")
 Turns = Callable[[], "Replica"]
@@ -113,7 +114,8 @@ class StoreDriver:
         if ending == "infeasible":
             ended = {"failure": _failure("oom")} if number % 2 else {"outcome": "completed", "values": self._nan}
             body = body.model_copy(update=ended)
-        told = await next(self._turns).judge.complete(self._definition.name, number, 1, body)
+        complete = partial(completing.complete, study=self._definition.name, number=number, attempt=1, body=body)
+        told = await next(self._turns).store.write(complete)
         assert told.state == ending
 
     @property

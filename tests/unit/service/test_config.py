@@ -48,7 +48,8 @@ def test_an_empty_variable_counts_as_not_set() -> None:
 
 
 @pytest.mark.parametrize(
-    "variable", ["BASIN_SERVER", "BASIN_TOKEN", "BASIN_OUTPUT", "BASIN_CONFIG", "BASIN_TEST_ANYTHING", "PATH"]
+    "variable",
+    ["BASIN_SERVER", "BASIN_TOKEN", "BASIN_TOKEN_FILE", "BASIN_OUTPUT", "BASIN_CONFIG", "BASIN_TEST_ANYTHING", "PATH"],
 )
 def test_variables_that_are_no_settings_are_left_alone(variable: str) -> None:
     assert load({}, {variable: "x"}, None).settings == Settings()
@@ -140,6 +141,23 @@ def test_when_the_server_migrates(url: str, given: object, migrates: bool) -> No
 )
 def test_which_addresses_only_this_machine_reaches(host: str, local: bool) -> None:
     assert Settings(host=host).loopback_only is local
+
+
+@pytest.mark.parametrize(
+    ("host", "trust", "require", "needs"),
+    [
+        ("127.0.0.1", False, "auto", False),
+        ("127.0.0.1", True, "auto", False),
+        ("127.0.0.1", False, "always", True),
+        ("0.0.0.0", False, "auto", True),
+        ("basin.example", False, "auto", True),
+        ("0.0.0.0", True, "auto", False),
+        ("0.0.0.0", True, "always", True),
+    ],
+)
+def test_where_tokens_are_needed(host: str, trust: bool, require: str, needs: bool) -> None:
+    flags = {"host": host, "trust_network": trust, "require_tokens": require}
+    assert load(flags, {}, None).settings.needs_tokens is needs
 
 
 @pytest.mark.parametrize("url", ["mysql://u:hunter2@h/d", "hunter2", "postgres://u:hunter2@h/d"])

@@ -134,6 +134,12 @@ def test_secrets_are_not_written(text: str, format: Format) -> None:
     assert "hunter2" not in stream.getvalue()
 
 
+def test_of_a_token_of_ours_the_id_stays() -> None:
+    token = "basin_3f9c1e0a77b2_" + "aB-_" * 10 + "xyz"
+    assert redact(f"found {token} in a paste") == "found basin_3f9c1e0a77b2_*** in a paste"
+    assert redact(f"/v1/tokens/{token}?x") == "/v1/tokens/basin_3f9c1e0a77b2_***?x"
+
+
 @pytest.mark.parametrize("text", ["https://host:8420/v1", "tokens: 12", "a: b@c", "stale_token_count 3", "key=value"])
 def test_what_is_no_secret_stays(text: str) -> None:
     assert redact(text) == text

@@ -21,10 +21,12 @@ from tests.unit.service.cli.conftest import Run
 ROOT = Path(__file__).parents[4]
 MANUAL = (ROOT / "docs/cli.md").read_text()
 COMMANDS: list[tuple[tuple[str, ...], Declared]] = [
-    *(((one.name,), one) for one in (*app.SERVER, app.EVENTS, *app.THIS_COMMAND)),
+    *(((one.name,), one) for one in (*app.SERVER, *app.ACCESS, app.EVENTS, *app.THIS_COMMAND)),
+    *((("token", one.name), one) for one in app.TOKEN),
     *((("study", one.name), one) for one in app.STUDY),
     *((("trial", one.name), one) for one in app.TRIAL),
     *((("import", one.name), one) for one in app.IMPORT),
+    *((("workers", one.name), one) for one in app.WORKERS),
 ]
 
 

@@ -186,3 +186,12 @@ def test_a_database_that_does_not_open(run: Run, healthy: Bootstrap) -> None:
 def test_settings_that_are_wrong(run: Run, healthy: Bootstrap) -> None:
     ran = run("doctor", "-o", "json", environ={"BASIN_PORT": "x"})
     assert (ran.code, line(ran, "settings")["level"]) == (1, "fail")
+
+
+def test_a_server_that_wants_a_token(run: Run, healthy: Bootstrap, server: FakeServer) -> None:
+    server.plan(problem(401, "token_missing", "This server wants a token with every request."))
+    ran = run("doctor", "-o", "json")
+    finding = line(ran, "server")
+    assert (ran.code, finding["level"]) == (1, "fail")
+    assert finding["said"] == "This server wants a token with every request."
+    assert "basin login URL" in finding["advice"]

@@ -77,15 +77,12 @@ def test_settings_that_are_wrong(run: Run, bootstrap: Bootstrap) -> None:
     assert bootstrap.served == []
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "lab.example"])
-def test_other_machines_are_not_served_by_accident(run: Run, bootstrap: Bootstrap, host: str) -> None:
-    ran = run("serve", "--host", host)
-    assert ran.code == 2
-    assert "this server has no accounts" in ran.err
-    assert "--trust-network" in ran.err
-    assert run("serve", "--host", host, "--trust-network").code == 0
-    assert run("serve", "--host", host, environ={"BASIN_TRUST_NETWORK": "true"}).code == 0
-    assert len(bootstrap.served) == 2
+def test_who_needs_tokens_is_a_setting(run: Run, bootstrap: Bootstrap) -> None:
+    assert run("serve", "--host", "10.0.0.1").code == 0
+    assert run("serve", "--host", "10.0.0.1", "--trust-network").code == 0
+    assert run("serve", "--require-tokens", "always").code == 0
+    assert run("serve").code == 0
+    assert [settings.needs_tokens for settings in bootstrap.served] == [True, False, True, False]
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ class Api:
 
     def __init__(self, app: FastAPI, *, check: bool = True) -> None:
         self.app = app
-        self._check = check
+        self.check = check
         self._document = document()
         self._runner = asyncio.Runner()
         self._client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost:8420")
@@ -58,7 +58,7 @@ class Api:
         if body is not None:
             given["json"] = body
         response: httpx2.Response = self._runner.run(self._client.request(method, path, **given))
-        if self._check:
+        if self.check:
             self._hold(method, response)
         return response
 

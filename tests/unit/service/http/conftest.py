@@ -12,6 +12,7 @@ from service.store.memory import MemoryStore
 from service.usecases.mirrors import Mirrors
 from tests.unit.service.http.analysing import analyses
 from tests.unit.service.http.api import Api
+from tests.unit.service.http.keeping import keeper
 
 SEED = 1234
 
@@ -24,7 +25,12 @@ def store() -> MemoryStore:
 @pytest.fixture
 def services(store: MemoryStore) -> Services:
     return Services(
-        store=store, mirrors=Mirrors(1_000), draw_seed=lambda: SEED, version="0.0.1", analyses=analyses(store)
+        store=store,
+        mirrors=Mirrors(1_000),
+        draw_seed=lambda: SEED,
+        version="0.0.1",
+        analyses=analyses(store),
+        keeper=keeper(store),
     )
 
 

@@ -28,7 +28,7 @@ def goes_on(api: Api, token: int) -> None:
     body = {"token": token, "first_seq": 4, "points": points(4)}
     assert api.ok("POST", f"{ATTEMPT}:report", body) == {
         "acked_seq": 4,
-        "directive": {"type": "continue", "reason": None},
+        "directive": {"type": "continue", "reason": None, "id": None},
     }
     assert len(api.ok("GET", "/v1/studies/s/trials/0/reports")["points"]) == 4
     assert api.ok("POST", f"{ATTEMPT}:complete", {"token": token, "outcome": "completed"})["values"] == {"loss": 0.25}

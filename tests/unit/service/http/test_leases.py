@@ -21,7 +21,7 @@ def test_a_trial_from_ask_to_complete(api: Api) -> None:
     assert (lease["trial"], lease["attempt"], lease["ttl_seconds"], lease["seed"]) == (0, 1, 60.0, 1234)
     attempt = f"{study}/trials/0/attempts/1"
     report = {"token": lease["token"], "first_seq": 1, "points": points(1, 2)}
-    expected = {"acked_seq": 2, "directive": {"type": "continue", "reason": None}}
+    expected = {"acked_seq": 2, "directive": {"type": "continue", "reason": None, "id": None}}
     assert api.ok("POST", f"{attempt}:report", report) == expected
     assert api.ok("POST", f"{attempt}:report", report) == expected
     complete = {"token": lease["token"], "outcome": "completed"}
@@ -64,7 +64,7 @@ def test_a_cancelled_trial_is_told_to_stop(api: Api) -> None:
     api.ok("POST", f"{study}/trials/0:cancel")
     report = {"token": lease["token"], "first_seq": 1, "points": points(1)}
     answer = api.ok("POST", f"{study}/trials/0/attempts/1:report", report)
-    assert answer["directive"] == {"type": "stop", "reason": "cancelled by a user"}
+    assert answer["directive"] == {"type": "stop", "reason": "cancelled by a user", "id": 1}
 
 
 @pytest.mark.parametrize("value", ["NaN", '"NaN"', "Infinity", '"-Infinity"', "1e999"])

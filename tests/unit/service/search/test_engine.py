@@ -117,17 +117,6 @@ def test_where_a_sampler_fails_the_point_is_drawn_at_random_and_it_is_said(monke
     assert suggestion == OptunaEngine().suggest(known, 20)
 
 
-def test_an_end_is_an_end_even_if_the_sampler_fails_over_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Worse(Broken):
-        def after_trial(self, *args: Any) -> Any:
-            raise RuntimeError("no")
-
-    monkeypatch.setattr(Desk, "sampler", lambda *_: Worse())
-    known = finished(2, sampler="grid", space=SMALL)
-    running = trial(2, "running")
-    assert not OptunaEngine().ended(known, running, curve(), "completed", {"loss": 1.0}).exhausted
-
-
 def test_what_is_kept_is_kept_for_the_studies_used_last() -> None:
     engine = OptunaEngine(keep_trials=25)
     for number in (1, 2, 3):

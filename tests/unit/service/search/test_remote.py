@@ -12,10 +12,10 @@ from service.domain.errors import Unavailable
 from service.search.engine import OptunaEngine
 from service.search.remote.changes import Copy, Known, key_of, pieces
 from service.search.remote.child import Child
-from service.search.remote.divided import MANY_TRIALS, DividedEngine, heavy, heavy_to_promote
+from service.search.remote.divided import MANY_FOR_TPE, MANY_TRIALS, DividedEngine, weight, weight_to_promote
 from service.search.remote.engine import RemoteEngine
 from service.search.remote.loop import serve
-from service.search.remote.messages import Answer, Call, Forget, Update
+from service.search.remote.messages import Answer, Call, Forget, Load, Ready, Update
 from service.usecases.engine import Exhausted, History
 from tests.unit.service.search.samples import PARAMS, SMALL, curve, history, latest, study, trial
 
@@ -44,17 +44,24 @@ class Inside:
     def __call__(self) -> Child:
         self.started += 1
         self._inbox: list[Any] = []
+        self._greeted = False
         return cast(Child, self)
+
+    def spoken(self) -> bool:
+        return not self._greeted
 
     def send(self, message: object) -> None:
         self.sent.append(message)
         self._inbox.append(ForkingPickler.loads(ForkingPickler.dumps(message)))
 
-    def receive(self, seconds: float) -> Answer:
+    def receive(self, seconds: float) -> Answer | Ready:
+        if not self._greeted:
+            self._greeted = True
+            return Ready()
         self._calls += 1
         if self._calls in self._dies_at:
             raise EOFError
-        answers: list[Answer] = []
+        answers: list[Answer | Ready] = []
         inbox = iter(self._inbox)
         with pytest.raises(StopIteration):
             serve(lambda: next(inbox), answers.append)
@@ -135,8 +142,6 @@ def test_it_answers_as_an_engine_here_does() -> None:
     assert remote.suggest(later, 20) == here.suggest(later, 20) != here.suggest(seen, 20)
     assert sum(len(message.changes.trials) for message in inside.sent if isinstance(message, Update)) == 1
     assert isinstance(inside.sent[-1], Call)
-    running = trial(20, "running")
-    assert remote.ended(later, running, curve(1.0), "completed", {"loss": 1.0}).exhausted is False
 
 
 def test_what_is_raised_there_is_raised_here() -> None:
@@ -195,49 +200,102 @@ def test_after_its_end_it_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("trials", "fields", "is_heavy"),
+    ("trials", "fields", "heft"),
     [
-        (0, {"sampler": "gp"}, True),
-        (100, {"sampler": "cmaes"}, False),
-        (15, {"sampler": "auto"}, False),
-        (16, {"sampler": "auto"}, False),
-        (15, {"sampler": "auto", "scheduler": "asha"}, False),
-        (16, {"sampler": "auto", "scheduler": "asha"}, True),
-        (15, {"sampler": "auto", "space": {"x": {"type": "float", "low": 0, "high": 1}}}, False),
-        (16, {"sampler": "auto", "space": {"x": {"type": "float", "low": 0, "high": 1}}}, True),
-        (MANY_TRIALS - 1, {"sampler": "tpe"}, False),
-        (MANY_TRIALS, {"sampler": "tpe"}, True),
-        (MANY_TRIALS - 1, {"sampler": "random"}, False),
-        (100, {"sampler": "nsga2"}, False),
-        (100, {"sampler": "qmc"}, False),
+        (9, {"sampler": "gp"}, "light"),
+        (10, {"sampler": "gp"}, "slow"),
+        (3, {"sampler": {"type": "gp", "startup_trials": 3}}, "slow"),
+        (100, {"sampler": "cmaes"}, "light"),
+        (15, {"sampler": "auto"}, "light"),
+        (16, {"sampler": "auto"}, "light"),
+        (MANY_FOR_TPE, {"sampler": "auto"}, "brisk"),
+        (15, {"sampler": "auto", "scheduler": "asha"}, "light"),
+        (16, {"sampler": "auto", "scheduler": "asha"}, "slow"),
+        (15, {"sampler": "auto", "space": {"x": {"type": "float", "low": 0, "high": 1}}}, "light"),
+        (16, {"sampler": "auto", "space": {"x": {"type": "float", "low": 0, "high": 1}}}, "slow"),
+        (MANY_FOR_TPE - 1, {"sampler": "tpe"}, "light"),
+        (MANY_FOR_TPE, {"sampler": "tpe"}, "brisk"),
+        (MANY_TRIALS - 1, {"sampler": "random"}, "light"),
+        (MANY_TRIALS, {"sampler": "random"}, "brisk"),
+        (100, {"sampler": "nsga2"}, "light"),
+        (100, {"sampler": "qmc"}, "light"),
     ],
 )
-def test_what_is_heavy(trials: int, fields: dict[str, Any], is_heavy: bool) -> None:
+def test_how_heavy_a_suggestion_is(trials: int, fields: dict[str, Any], heft: str) -> None:
     one = trial(0)
-    assert heavy(History(study(1, **fields), dict.fromkeys(range(trials), one), {})) is is_heavy
+    assert weight(History(study(1, **fields), dict.fromkeys(range(trials), one), {})) == heft
 
 
 @pytest.mark.parametrize(
-    ("trials", "fields", "is_heavy"),
+    ("trials", "fields", "heft"),
     [
-        (16, {"sampler": "random", "scheduler": "auto"}, True),
-        (15, {"sampler": "random", "scheduler": "auto"}, False),
-        (16, {"sampler": "random", "scheduler": "asha"}, False),
-        (0, {"sampler": "gp", "scheduler": "asha"}, True),
+        (16, {"sampler": "random", "scheduler": "auto"}, "slow"),
+        (15, {"sampler": "random", "scheduler": "auto"}, "light"),
+        (16, {"sampler": "random", "scheduler": "asha"}, "light"),
+        (10, {"sampler": "gp", "scheduler": "asha"}, "slow"),
     ],
 )
-def test_what_is_heavy_to_promote(trials: int, fields: dict[str, Any], is_heavy: bool) -> None:
-    assert heavy_to_promote(History(study(1, **fields), dict.fromkeys(range(trials), trial(0)), {})) is is_heavy
+def test_how_heavy_it_is_to_promote(trials: int, fields: dict[str, Any], heft: str) -> None:
+    assert weight_to_promote(History(study(1, **fields), dict.fromkeys(range(trials), trial(0)), {})) == heft
 
 
-def test_light_calls_stay_here_and_heavy_ones_go_there() -> None:
-    inside = Inside()
-    divided = DividedEngine(OptunaEngine(), RemoteEngine(start=inside))
-    light, weighty = known(20, sampler="random"), known(MANY_TRIALS, sampler="random")
+def test_light_calls_stay_here_and_others_go_where_they_hold_up_nobody() -> None:
+    brisk, slow = Inside(), Inside()
+    divided = DividedEngine(OptunaEngine(), RemoteEngine(start=brisk), RemoteEngine(start=slow))
+    light, many = known(20, sampler="random"), known(MANY_TRIALS, sampler="random")
     assert divided.suggest(light, 20) == OptunaEngine().suggest(light, 20)
     running = trial(20, "running")
-    divided.ended(weighty, running, curve(1.0), "completed", {"loss": 1.0})
-    divided.judge(weighty, running, curve(1.0), latest(curve(1.0)))
-    assert (divided.promote(light, 20), inside.started) == (None, 0)
-    assert divided.suggest(weighty, MANY_TRIALS) == OptunaEngine().suggest(weighty, MANY_TRIALS)
-    assert inside.started == 1
+    divided.judge(many, running, curve(1.0), latest(curve(1.0)))
+    assert (divided.promote(light, 20), brisk.started, slow.started) == (None, 0, 0)
+    assert divided.suggest(many, MANY_TRIALS) == OptunaEngine().suggest(many, MANY_TRIALS)
+    assert (brisk.started, slow.started) == (1, 0)
+    model = known(20, sampler="gp")
+    assert divided.suggest(model, 20) == OptunaEngine().suggest(model, 20)
+    assert (brisk.started, slow.started) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "loaded"),
+    [
+        ({"sampler": "gp", "scheduler": "none"}, {"torch", "optuna._gp.gp"}),
+        ({"sampler": "gp", "scheduler": "auto"}, {"torch", "optuna._gp.gp", "sklearn.gaussian_process"}),
+        ({"sampler": "auto", "scheduler": "asha"}, {"sklearn.gaussian_process"}),
+        ({"sampler": "tpe", "scheduler": "auto"}, {"sklearn.gaussian_process"}),
+        ({"sampler": "random", "scheduler": "none"}, None),
+    ],
+)
+def test_what_a_model_needs_is_loaded_while_there_are_light_suggestions(
+    fields: dict[str, Any], loaded: set[str] | None
+) -> None:
+    slow = Inside()
+    divided = DividedEngine(OptunaEngine(), RemoteEngine(start=Inside()), RemoteEngine(start=slow))
+    for count in (1, 2):
+        divided.suggest(known(count, **fields), count)
+    loads = [set(message.modules) for message in slow.sent if isinstance(message, Load)]
+    assert loads == ([] if loaded is None else [loaded])
+
+
+def test_tpe_has_its_process_ready_before_it_is_heavy() -> None:
+    brisk = Inside()
+    divided = DividedEngine(OptunaEngine(), RemoteEngine(start=brisk), RemoteEngine(start=Inside()))
+    divided.suggest(known(1, sampler="tpe", scheduler="none"), 1)
+    assert brisk.started == 1
+
+
+def test_until_its_process_is_there_tpe_is_asked_here() -> None:
+    class Late(Inside):
+        def spoken(self) -> bool:
+            return False
+
+    brisk = Late()
+    divided = DividedEngine(OptunaEngine(), RemoteEngine(start=brisk), RemoteEngine(start=Inside()))
+    seen = known(MANY_FOR_TPE, sampler="tpe", scheduler="none")
+    assert divided.suggest(seen, MANY_FOR_TPE) == OptunaEngine().suggest(seen, MANY_FOR_TPE)
+    assert not [message for message in brisk.sent if isinstance(message, Call)]
+    assert brisk.started == 1
+
+
+def test_a_module_that_is_not_there_is_told_by_whoever_needs_it() -> None:
+    remote = RemoteEngine(start=Inside())
+    remote.make_ready(("no_such_module",))
+    assert remote.suggest(known(1), 1) == OptunaEngine().suggest(known(1), 1)

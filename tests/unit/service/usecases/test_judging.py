@@ -1,13 +1,13 @@
-"""Verdicts after the commit: what a scheduler may tell whom, and which end the engine hears of."""
+"""Verdicts after the commit: what a scheduler may tell whom, and what a rule makes of an end."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from service.domain.trial import Trial
-from service.usecases import trials
-from service.usecases.engine import Basis, Curve, Ended, Ending, History, Latest, Suggestion, Verdict
+from service.usecases import completing, trials
+from service.usecases.engine import Basis, Curve, History, Latest, Suggestion, Verdict
 from service.usecases.judging import Judge
 from service.usecases.mirrors import Mirrors
 from service.usecases.reporting import ReportItem
@@ -20,7 +20,6 @@ class Pausing:
 
     def __init__(self) -> None:
         self.asked: list[Latest] = []
-        self.told: list[tuple[int, Ending, dict[str, float]]] = []
 
     def suggest(self, history: History, number: int) -> Suggestion:
         raise NotImplementedError
@@ -33,10 +32,6 @@ class Pausing:
     def judge(self, history: History, trial: Trial, curve: Curve, latest: Latest) -> Verdict:
         self.asked.append(latest)
         return Verdict(act="pause", reason="a rung", basis=Basis(rung=1, step=latest.step, value=curve.values[-1]))
-
-    def ended(self, history: History, trial: Trial, curve: Curve, ending: Ending, values: Mapping[str, float]) -> Ended:
-        self.told.append((trial.number, ending, dict(values)))
-        return Ended()
 
 
 class Bench:
@@ -62,8 +57,7 @@ class Bench:
 
     def complete(self, lease: Lease, **fields: Any) -> Completed:
         body = Complete.model_validate({"token": lease.token, "outcome": "completed", **fields})
-        done: Completed = self.desk.run(self._judge.complete(lease.study, lease.trial, lease.attempt, body))
-        return done
+        return self.desk.write(lambda tx: completing.complete(tx, lease.study, lease.trial, lease.attempt, body))
 
     def acts(self, number: int) -> list[tuple[int, str]]:
         made = self.desk.read(lambda tx: tx.decisions.list(1, number))
@@ -82,7 +76,7 @@ class Bench:
 def test_auto_pauses_only_what_can_go_on(desk: Desk, scheduler: Any, resumes: bool, act: str) -> None:
     bench = Bench(desk, scheduler=scheduler)
     (lease,) = desk.ask(resumes=resumes)
-    assert bench.report(lease, 0.5) == Directive.model_validate({"type": act, "reason": "a rung"})
+    assert bench.report(lease, 0.5) == Directive.model_validate({"type": act, "reason": "a rung", "id": 1})
     assert bench.acts(0) == [(1, act)]
     (latest,) = bench.engine.asked
     assert (latest.step, dict(latest.metrics), latest.resumes) == (1, {"loss": 0.5, "x": 1}, resumes)
@@ -100,7 +94,7 @@ def test_a_rule_of_the_study_stands_before_its_scheduler(desk: Desk) -> None:
 def test_a_verdict_that_comes_after_a_stop_changes_nothing(desk: Desk) -> None:
     bench = Bench(desk, scheduler={"type": "asha"})
     (lease,) = desk.ask()
-    stopped = Directive(type="stop", reason="cancelled by a user")
+    stopped = Directive(type="stop", reason="cancelled by a user", id=1)
 
     async def cancelling(work: Callable[[], Any]) -> Any:
         verdict = work()
@@ -125,50 +119,13 @@ def test_a_verdict_does_not_undo_a_stop_of_the_next_report(desk: Desk) -> None:
         return verdict
 
     bench._judge._run = overtaken
-    assert bench.report(lease, 0.5) == Directive(type="stop", reason="loss is NaN at step 2")
+    assert bench.report(lease, 0.5) == Directive(type="stop", reason="loss is NaN at step 2", id=1)
     assert bench.acts(0) == [(2, "stop")]
 
 
-@pytest.mark.parametrize(
-    ("body", "told"),
-    [
-        ({}, ("completed", {"loss": 0.4})),
-        ({"values": {"loss": 0.3}}, ("completed", {"loss": 0.3})),
-        ({"values": {"loss": "nan"}}, ("infeasible", {"loss": "nan"})),
-        ({"outcome": "pruned"}, ("pruned", {"loss": 0.4})),
-        ({"outcome": "failed"}, ("failed", {})),
-        ({"outcome": "failed", "failure": {"class": "oom"}}, ("infeasible", {})),
-        ({"outcome": "failed", "failure": {"class": "infra"}}, None),
-        ({"outcome": "preempted"}, None),
-        ({"outcome": "paused"}, None),
-    ],
-)
-def test_the_engine_hears_of_the_end_as_it_will_be(desk: Desk, body: dict[str, Any], told: Any) -> None:
-    bench = Bench(desk, scheduler="none")
-    (lease,) = desk.ask()
-    bench.report(lease, 0.5, 0.4)
-    bench.complete(lease, **body)
-    heard = [(ending, {name: "nan" if value != value else value for name, value in values.items()})
-             for _, ending, values in bench.engine.told]  # fmt: skip
-    assert heard == ([] if told is None else [told])
-
-
-def test_the_engine_hears_nothing_of_what_is_refused_or_was_said_before(desk: Desk) -> None:
-    bench = Bench(desk, scheduler="none")
-    (lease,) = desk.ask()
-    bench.report(lease, 0.5)
-    bench.complete(lease)
-    bench.complete(lease)
-    assert len(bench.engine.told) == 1
-
-
-def test_the_engine_hears_what_a_rule_makes_of_an_end(desk: Desk) -> None:
+def test_a_rule_that_told_an_attempt_to_stop_says_what_its_trial_becomes(desk: Desk) -> None:
     bench = Bench(desk, stopping={"patience": {"reports": 1}, "divergence": {"limit": 3}})
     for lease, losses in zip(desk.ask(3), ((0.5, 0.6), (0.5, 9.0), (0.5, float("inf"))), strict=True):
         assert bench.report(lease, *losses).type == "stop"
         bench.complete(lease, outcome="pruned")
-    assert [(number, ending) for number, ending, _ in bench.engine.told] == [
-        (0, "completed"),
-        (1, "pruned"),
-        (2, "infeasible"),
-    ]
+    assert [desk.trial(number).state for number in range(3)] == ["completed", "pruned", "infeasible"]

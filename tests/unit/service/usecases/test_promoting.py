@@ -15,8 +15,6 @@ from service.usecases import asking, studies, suggesting
 from service.usecases.engine import (
     Basis,
     Curve,
-    Ended,
-    Ending,
     Exhausted,
     History,
     Latest,
@@ -59,9 +57,6 @@ class Promoting:
         return promotion(paused[0])
 
     def judge(self, history: History, trial: Trial, curve: Curve, latest: Latest) -> Verdict:
-        raise NotImplementedError
-
-    def ended(self, history: History, trial: Trial, curve: Curve, ending: Ending, values: Any) -> Ended:
         raise NotImplementedError
 
 
@@ -209,7 +204,8 @@ def test_one_that_was_promoted_keeps_its_point_when_results_arrive(desk: Desk) -
     assert desk.write(lambda tx: suggesting.promote(tx, situation, "me", promotion(0)))
     desk.complete(fresh, values={"loss": 1})
     assert seen(desk).ended == 1
-    waiting, stale = seen(desk).waiting, seen(desk).stale
+    waiting = seen(desk).waiting
+    stale = tuple(trial for trial in waiting if suggesting.is_stale(trial, seen(desk).ended))
     assert [one.number for one in waiting] == [0, *(one.number for one in stale)]
     assert len(stale) >= 2, "suggestions that were made ahead are to be made anew"
 

@@ -60,7 +60,7 @@ def test_a_stop_is_told_at_once_and_kept_with_its_basis(desk: Desk) -> None:
     lease = started(desk, stopping={"divergence": {"limit": 5}})
     assert desk.report(lease, 1.0, 2.0).directive.type == "continue"
     reason = "loss has diverged: 7 at step 4 is worse than the limit (5)"
-    told = Directive(type="stop", reason=reason)
+    told = Directive(type="stop", reason=reason, id=1)
     assert desk.report(lease, 4.0, 7.0, 9.0, first=3).directive == told
     (found,) = decisions(desk)
     assert (found.key, found.step, found.act, found.reason) == (AttemptKey(1, 0, 1), 4, "stop", reason)
@@ -75,7 +75,7 @@ def test_a_stop_is_told_at_once_and_kept_with_its_basis(desk: Desk) -> None:
 
 def test_by_default_nan_stops_and_the_trial_is_infeasible(desk: Desk) -> None:
     lease = started(desk)
-    assert desk.report(lease, 0.5, math.nan).directive == Directive(type="stop", reason="loss is NaN at step 2")
+    assert desk.report(lease, 0.5, math.nan).directive == Directive(type="stop", reason="loss is NaN at step 2", id=1)
     assert desk.complete(lease, outcome="pruned").state == "infeasible"
     failure = desk.trial().failure
     assert failure is not None

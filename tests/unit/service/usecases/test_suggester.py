@@ -11,7 +11,7 @@ import pytest
 from service.domain.errors import WrongState
 from service.domain.trial import Trial
 from service.usecases import asking, studies, suggesting
-from service.usecases.engine import Curve, Ended, Ending, Exhausted, History, Latest, Suggestion, Verdict
+from service.usecases.engine import Curve, Exhausted, History, Latest, Suggestion, Verdict
 from service.usecases.mirrors import Mirrors
 from service.usecases.suggester import Suggester
 from service.wire.lease import Ask, Lease
@@ -40,9 +40,6 @@ class Counting:
         return None
 
     def judge(self, history: History, trial: Trial, curve: Curve, latest: Latest) -> Verdict:
-        raise NotImplementedError
-
-    def ended(self, history: History, trial: Trial, curve: Curve, ending: Ending, values: Any) -> Ended:
         raise NotImplementedError
 
 

@@ -12,7 +12,7 @@ from service.search.pool.controls import CONTROL
 from service.search.pool.knowledge import PACE, SHAPE
 from service.search.pool.rungs import SHOWN
 from service.usecases.engine import Basis, Curve, History, Latest, Promotion, Verdict
-from tests.unit.service.search.pool.pools import NUMBERS, crossing, known, loss, showing, trained
+from tests.unit.service.search.pool.pools import NUMBERS, crossing, curve_of, known, loss, showing, trained
 from tests.unit.service.search.samples import curve, history, latest, study, trial
 
 POINT = {"x": 0.5, "y": 0.5}
@@ -192,6 +192,15 @@ def test_the_model_goes_on_with_what_will_be_good_and_not_with_what_is() -> None
     assert told.reason.startswith("the curve model expects")
     assert "2 that are paused" in told.reason
     assert (told.basis.rank, told.basis.n) == (1, 2)
+
+
+def test_of_two_that_promise_the_same_the_one_that_needs_less_training_goes_on() -> None:
+    of = crossing(60, Random(3), untils=(64,))
+    twins = {60: trained(60, {"x": 0.3, "y": 0.7}, 1), 61: trained(61, {"x": 0.3, "y": 0.7}, 16)}
+    curves = {60: curve_of(twins[60], 1), 61: curve_of(twins[61], 16)}
+    seen = replace(of, trials={**of.trials, **twins}, curves={**of.curves, **curves})
+    _, promise = by_halving_and_by_promise(seen)
+    assert {one.number for one in promise if one is not None} == {61}
 
 
 def test_where_the_paused_are_bad_a_new_one_begins() -> None:

@@ -1,0 +1,126 @@
+"""How a worker gets trials: of all studies that it can serve, or as soon as one of them has some."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from service.domain.actor import LOCAL, Actor
+from service.domain.errors import NotFound
+from service.domain.worker import Worker, chosen, serves
+from service.usecases import ailing, leasing, settling, workers
+from service.usecases.leasing import LEASES, Taker
+from service.usecases.lobby import Lobby
+from service.usecases.once import once
+from service.usecases.ports import Store, Transaction
+from service.wire.lease import Lease
+from service.wire.worker import Acquire, Acquired
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a worker finds: itself, whether something is to be had or was given, and up to which event that is known."""
+
+    worker: Worker
+    worth_it: bool
+    up_to: int
+
+
+class Acquirer:
+    """Grants trials to workers. Without a lobby nobody waits."""
+
+    def __init__(self, store: Store, lobby: Lobby | None, *, ttl_seconds: float, drain_bad_machines: bool) -> None:
+        self._store = store
+        self._lobby = lobby
+        self._ttl_seconds = ttl_seconds
+        self._drain_bad_machines = drain_bad_machines
+
+    async def acquire(self, worker_id: str, body: Acquire, actor: Actor = LOCAL) -> Acquired:
+        """Trials of the studies that a worker can serve; if there are none, wait as long as it is willing to."""
+        until = time.monotonic() + body.wait_seconds
+        seen, answer = await self._try(worker_id, body, actor)
+        if answer.leases or answer.directive.type == "drain" or self._lobby is None or not body.wait_seconds:
+            return answer
+        async with self._lobby.wait(seen.worker, body.selectors) as guest:
+            if guest.up_to > seen.up_to:
+                # Something happened in between, and calls nobody any more.
+                seen, answer = await self._try(worker_id, body, actor)
+            # Only the waiting is cut short, never a claim: its leases would belong to nobody.
+            while not _done(answer) and (left := until - time.monotonic()) > 0:
+                await guest.wait(left)
+                if guest.turn.is_set():
+                    guest.look()
+                    seen, answer = await self._try(worker_id, body, actor)
+        return answer
+
+    async def _try(self, worker_id: str, body: Acquire, actor: Actor) -> tuple[Look, Acquired]:
+        """Look, which disturbs nobody; and only if there is something, write."""
+        seen = await self._store.read(partial(_look, worker_id=worker_id, body=body, scope=_scope(worker_id, actor)))
+        if not seen.worth_it:
+            return seen, Acquired(leases=(), directive=workers.told(seen.worker))
+        return seen, await self._store.write(partial(self._grant, worker_id=worker_id, body=body, actor=actor))
+
+    def _grant(self, tx: Transaction, worker_id: str, body: Acquire, actor: Actor) -> Acquired:
+        worker = workers.expect(tx.workers.lock([worker_id]).get(worker_id), worker_id, body.instance)
+        if self._drain_bad_machines:
+            worker = ailing.look(tx, worker)
+
+        def work() -> tuple[Lease, ...]:
+            return _take(tx, worker, body, self._ttl_seconds, actor) if worker.drain is None else ()
+
+        leases = once(tx, _scope(worker_id, actor), body.request_id, body, LEASES, work)
+        return Acquired(leases=leases, directive=workers.told(worker))
+
+
+def _done(answer: Acquired) -> bool:
+    return bool(answer.leases) or answer.directive.type == "drain"
+
+
+def _scope(worker_id: str, actor: Actor) -> str:
+    """What one token was given, another that guesses its request_id is not shown."""
+    return f"acquire:{worker_id}:{actor.token}" if actor.token else f"acquire:{worker_id}"
+
+
+def _look(tx: Transaction, worker_id: str, body: Acquire, scope: str) -> Look:
+    worker = workers.expect(tx.workers.get(worker_id), worker_id, body.instance)
+    _, up_to = tx.events.bounds()
+    given = tx.requests.get(scope, body.request_id) is not None
+    return Look(worker, given or (worker.drain is None and bool(_offers(tx, worker, body))), up_to)
+
+
+def _offers(tx: Transaction, worker: Worker, body: Acquire) -> dict[str, tuple[int, int]]:
+    """The studies that have trials for the worker: the greater the priority, the fewer run, the sooner it is served."""
+    return {
+        offer.study.name: (-offer.study.definition.priority, offer.running)
+        for offer in tx.studies.offering()
+        if serves(worker, offer.study.definition) and chosen(body.selectors, offer.study.definition)
+    }
+
+
+def _take(tx: Transaction, worker: Worker, body: Acquire, ttl_seconds: float, actor: Actor) -> tuple[Lease, ...]:
+    """Grant one trial after the other, each of the study whose turn it is."""
+    offers = _offers(tx, worker, body)
+    taker = Taker(name=worker.name, resumes=body.resumes, holder=actor.token, worker_id=worker.id)
+    leases: list[Lease] = []
+    while offers and len(leases) < body.max_trials:
+        name = min(offers, key=lambda one: (offers[one], one))
+        granted = _grant_one(tx, name, taker, ttl_seconds)
+        if granted:
+            leases += granted
+            priority, running = offers[name]
+            offers[name] = priority, running + 1
+        else:
+            del offers[name]
+    return tuple(leases)
+
+
+def _grant_one(tx: Transaction, name: str, taker: Taker, ttl_seconds: float) -> Sequence[Lease]:
+    try:
+        study = tx.studies.get(name)
+    except NotFound:
+        return ()
+    granted = leasing.grant(tx, study, 1, taker, ttl_seconds) if study.state == "active" else ()
+    if not granted:
+        # It has trials and hands out none: perhaps its time is over, or all is spent.
+        settling.settle(tx, name)
+    return granted
