@@ -18,7 +18,7 @@ from worker.heartbeat import Pulse
 from worker.identity import Identity
 from worker.introduction import Plan, introduce, problem_of
 from worker.outcome import complete, failed
-from worker.retry import Refused
+from worker.retry import Denied, Refused
 from worker.spool import Spool, folder_of
 from worker.timing import Timing
 
@@ -122,7 +122,10 @@ class Agent:
     # --- taking trials
 
     async def _serve(self) -> None:
-        await leftovers.send(self.attempts, self._client, self._board, self._timing)
+        try:
+            await leftovers.send(self.attempts, self._client, self._board, self._timing)
+        except Denied as denied:
+            raise problem_of(denied, self._identity) from None
         await self._introduce(self._identity.before)
         self._identity.accepted()
         pulse = asyncio.ensure_future(self._beat())

@@ -16,7 +16,7 @@ import httpx2
 
 FIRST_DELAY = 0.25
 LONGEST_DELAY = 30.0
-_GONE = frozenset({"stale_lease", "gone"})
+_GONE = frozenset({"stale_lease", "gone", "not_your_attempt"})
 # Statuses by which a proxy says that there is no server behind it.
 _NOBODY = frozenset({502, 503, 504})
 _SAID_AFTER = 5
@@ -67,6 +67,8 @@ def judge(outcome: httpx2.Response | Exception) -> Again | Refused | None:
     if outcome.is_success:
         return None
     problem = _problem(outcome)
+    if problem is not None and problem.get("code") in _GONE:
+        return Gone(status, problem)
     if status in {401, 403}:
         return Denied(status, problem or {"detail": f"status {status}"})
     if status == 429 or status >= 500:
@@ -75,8 +77,6 @@ def judge(outcome: httpx2.Response | Exception) -> Again | Refused | None:
     if problem is None:
         # Not an answer of Basin: a page of a proxy, or of whatever else listens there while the server is away.
         return Again(f"status {status}, and not an answer of Basin", away=True, after=_asked(outcome))
-    if problem.get("code") in _GONE:
-        return Gone(status, problem)
     return Refused(status, problem)
 
 
@@ -166,7 +166,7 @@ class Link:
             return answer
         if isinstance(verdict, Again):
             return verdict
-        if verdict.status == 401 and self.trusted:
+        if isinstance(verdict, Denied) and self.trusted:
             self._tell_denied(verdict)
             return Again(verdict.detail, away=False)
         self.answered()
