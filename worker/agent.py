@@ -291,6 +291,7 @@ class Agent:
             accepted = await introduce(self._client, self._identity, self.plan, self._outside.now, before)
             self._client.link.trusted = True
             self._pulse.every = accepted.heartbeat_seconds
+            self._client.link.ask_every(accepted.heartbeat_seconds)
             self._skewed(accepted.clock_skew_seconds)
             if self._haste is None:
                 self._board.state = "online"

@@ -16,6 +16,7 @@ import httpx2
 
 FIRST_DELAY = 0.25
 LONGEST_DELAY = 30.0
+_SHORTEST_BOUND = 1.0
 _GONE = frozenset({"stale_lease", "gone", "not_your_attempt"})
 # Statuses by which a proxy says that there is no server behind it.
 _NOBODY = frozenset({502, 503, 504})
@@ -171,6 +172,10 @@ class Link:
             return Again(verdict.detail, away=False)
         self.answered()
         raise verdict
+
+    def ask_every(self, seconds: float) -> None:
+        """Wait no longer than so, about: a server that is back is to hear of us before our leases run out."""
+        self._longest = min(self._longest, max(seconds, _SHORTEST_BOUND))
 
     def answered(self) -> None:
         """Somebody answers."""

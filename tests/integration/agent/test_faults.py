@@ -149,6 +149,18 @@ def test_an_attempt_that_was_given_to_another_is_ended_and_the_worker_goes_on(tm
     asyncio.run(run())
 
 
+def test_a_server_that_comes_back_is_found_before_leases_run_out(tmp_path: Path) -> None:
+    """However long it was away: it is asked about as often as a worker beats, and not every half a minute."""
+
+    async def run() -> None:
+        async with FakeServer(heartbeat=2.0) as server, working(server, tmp_path, steady, longest=30.0) as worker:
+            await server.until(lambda: worker.heard.about("is known to"))
+            assert max(worker.link.delay(tries, None) for tries in range(100)) <= 2.0
+            assert worker.link.delay(3, 9.0) >= 9.0, "as long as the server asks in any case"
+
+    asyncio.run(run())
+
+
 def test_it_introduces_itself_again_to_a_server_that_has_forgotten_it(tmp_path: Path) -> None:
     async def run() -> None:
         async with FakeServer(heartbeat=0.02) as server:
