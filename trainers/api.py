@@ -32,9 +32,10 @@ class Stop(BaseException):
 class Failed(Exception):
     """A trainer's end that is a failure of a known class, such as 'oom', 'nan', 'crash', 'infra'."""
 
-    def __init__(self, failure_class: str, message: str) -> None:
+    def __init__(self, failure_class: str, message: str, signal: int | None = None) -> None:
         super().__init__(message)
         self.failure_class = failure_class
+        self.signal = signal
 
 
 class Channel(Protocol):

@@ -201,9 +201,9 @@ def _is_unfinished(path: Path) -> bool:
     return path.name.startswith(".") or path.name.endswith(_UNFINISHED)
 
 
-def _why(status: int, program: str) -> tuple[str, str]:
+def _why(status: int, program: str) -> tuple[str, str, int | None]:
     name = os.path.basename(program)
     if status < 0:
         sign = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
-        return "crash", f"{name} was ended by {sign}"
-    return "user_error", f"{name} ended with status {status}: its last lines are in the trial's log"
+        return "crash", f"{name} was ended by {sign}", -status
+    return "user_error", f"{name} ended with status {status}: its last lines are in the trial's log", None

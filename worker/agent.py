@@ -18,7 +18,7 @@ from worker.heartbeat import Pulse
 from worker.identity import Identity
 from worker.introduction import Plan, introduce, problem_of
 from worker.outcome import complete, failed
-from worker.retry import Refused
+from worker.retry import Denied, Refused
 from worker.spool import Spool, folder_of
 from worker.timing import Timing
 
@@ -122,7 +122,10 @@ class Agent:
     # --- taking trials
 
     async def _serve(self) -> None:
-        await leftovers.send(self.attempts, self._client, self._board, self._timing)
+        try:
+            await leftovers.send(self.attempts, self._client, self._board, self._timing)
+        except Denied as denied:
+            raise problem_of(denied, self._identity) from None
         await self._introduce(self._identity.before)
         self._identity.accepted()
         pulse = asyncio.ensure_future(self._beat())
@@ -148,7 +151,7 @@ class Agent:
                 instance=self._identity.instance,
                 request_id=self._outside.draw(),
                 max_trials=count,
-                wait_seconds=min(self._timing.acquire, 30.0),
+                wait_seconds=self._patience(),
                 selectors=self.plan.selectors,
             )
             try:
@@ -165,6 +168,14 @@ class Agent:
                 await asyncio.sleep(min(_SOON, self._timing.acquire))
         while self._tasks:
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+
+    def _patience(self) -> float:
+        """How long to wait for trials: no longer than until there is reason to end for want of them."""
+        usual = min(self._timing.acquire, 30.0)
+        if self.plan.exit_when_idle is None or self._running:
+            return usual
+        left = self._idle_since + self.plan.exit_when_idle - self._outside.monotonic()
+        return min(usual, max(left, 0.1))
 
     async def _poll(self, body: Acquire) -> Acquired | None:
         """Ask, and wait for the answer: it may bring trials, also to one that is to take no more meanwhile.
@@ -280,6 +291,7 @@ class Agent:
             accepted = await introduce(self._client, self._identity, self.plan, self._outside.now, before)
             self._client.link.trusted = True
             self._pulse.every = accepted.heartbeat_seconds
+            self._client.link.ask_every(accepted.heartbeat_seconds)
             self._skewed(accepted.clock_skew_seconds)
             if self._haste is None:
                 self._board.state = "online"

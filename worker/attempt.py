@@ -85,6 +85,7 @@ class Attempt:
         self._cut: Cut | None = None
         self._order: Order | None = None
         self._ordered_at = 0.0
+        self._saved_at = 0.0
         self._looked = asyncio.Event()
         self._sending: set[asyncio.Future[None]] = set()
         self._over = False
@@ -100,11 +101,12 @@ class Attempt:
         self._show()
         side = asyncio.ensure_future(self.delivery.run())
         side.add_done_callback(self._delivery_ended)
-        watch = asyncio.ensure_future(self._watch())
+        beside = [asyncio.ensure_future(one) for one in (self._watch(), self._ask_for_checkpoints())]
         try:
             ended = await self._train()
             self._shown.phase, self._over = "sending", True
-            watch.cancel()
+            for one in beside:
+                one.cancel()
             if self._cut is not None and self._cut.kind == "gone":
                 raise Gone(409, {"detail": self._cut.message})
             return await self.delivery.finish(ended, self._usage())
@@ -117,9 +119,9 @@ class Attempt:
             self._spool.drop()
             return None
         finally:
-            for task in (side, watch):
+            for task in (side, *beside):
                 task.cancel()
-            await asyncio.gather(side, watch, return_exceptions=True)
+            await asyncio.gather(side, *beside, return_exceptions=True)
             await self._gone_from_here()
             self._spool.close()
 
@@ -207,7 +209,7 @@ class Attempt:
             case Reported():
                 self._point(message)
             case Saved():
-                self._moved = self._monotonic()
+                self._moved = self._saved_at = self._monotonic()
                 self.delivery.saved(message)
                 if self._order == "checkpoint":
                     self._order, self.obeyed = None, self._told
@@ -293,6 +295,14 @@ class Attempt:
         if self._ending is not None:
             with contextlib.suppress(Exception):
                 await self._ending
+
+    async def _ask_for_checkpoints(self) -> None:
+        """Have the trial save now and then, where it does not by itself: for when this node is lost."""
+        while True:
+            before = self._saved_at
+            await asyncio.sleep(self._timing.checkpoint)
+            if self._saved_at == before and self._order is None:
+                self._send(Command(order="checkpoint", reason="now and then"))
 
     async def _watch(self) -> None:
         """End a process that is silent for too long, or takes no notice of what it is told."""

@@ -12,7 +12,7 @@ from service.wire.lease import Lease
 from worker.client import CHUNK, Client, Held
 from worker.messages import Saved
 from worker.reporting import Reporter
-from worker.retry import Gone, Refused
+from worker.retry import Denied, Gone, Refused
 from worker.spool import Kept, Spool
 from worker.timing import Timing
 
@@ -87,7 +87,7 @@ class Checkpoints:
             except OSError as error:
                 self._say(f"the checkpoint {kept.path} cannot be read: {error.strerror or error}")
                 return False
-            except Gone:
+            except (Gone, Denied):
                 raise
             except Refused as refused:
                 found = await asyncio.to_thread(_sum, Path(kept.path))
@@ -116,14 +116,14 @@ async def fetch(client: Client, lease: Lease, folder: Path) -> Path | None:
     while True:
         try:
             found = await _stream(client, lease, path)
+        except (Denied, httpx2.RequestError):
+            await asyncio.sleep(client.link.delay(lost, None))
+            lost += 1
+            continue
         except Refused as refused:
             raise CheckpointLost(
                 f"the checkpoint at step {lease.resume_step} cannot be had: {refused.detail}"
             ) from None
-        except httpx2.RequestError:
-            await asyncio.sleep(client.link.delay(lost, None))
-            lost += 1
-            continue
         except OSError as error:
             raise CheckpointLost(f"the checkpoint cannot be written to {folder}: {error.strerror or error}") from None
         if lease.resume_sha256 is None or found == lease.resume_sha256.lower():

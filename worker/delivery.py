@@ -15,7 +15,7 @@ from worker.log_upload import LogUpload
 from worker.messages import Ended, Saved
 from worker.outcome import complete, failed
 from worker.reporting import Reporter
-from worker.retry import Gone, Refused
+from worker.retry import Denied, Gone, Refused
 from worker.spool import Spool
 from worker.timing import Timing
 
@@ -98,7 +98,7 @@ class Delivery:
             await self.log.push()
             if ended.outcome in _GO_ON or ended.failure_class in _GO_ON_ELSEWHERE:
                 there = await self.checkpoints.commit()
-        except Gone:
+        except (Gone, Denied):
             raise
         except Refused as refused:
             ended = failed("user_error", f"the server refused what it reported: {refused.detail}", ended.tail)
@@ -111,7 +111,7 @@ class Delivery:
         assert body is not None
         try:
             return await self._client.complete(self.held, body)
-        except Gone:
+        except (Gone, Denied):
             raise
         except Refused as refused:
             if refused.code == "already_completed":

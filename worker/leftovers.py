@@ -9,7 +9,7 @@ from worker.client import Client
 from worker.delivery import Delivery
 from worker.messages import Ended
 from worker.outcome import failed
-from worker.retry import Gone, Refused
+from worker.retry import Denied, Gone, Refused
 from worker.spool import LOG, Spool, spools
 from worker.timing import Timing
 
@@ -33,6 +33,8 @@ async def _send(spool: Spool, client: Client, board: Board, timing: Timing) -> N
     try:
         ended = spool.ended or await _cut_off(delivery)
         await delivery.finish(ended, Usage())
+    except Denied:
+        raise  # it waits for a token that is let in
     except Gone:
         board.say(f"{delivery.held}: it was given to another meanwhile; what was left is dropped", event="gone")
         spool.drop()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from worker.client import Client, Held
-from worker.retry import Gone, Refused
+from worker.retry import Denied, Gone, Refused
 from worker.timing import Timing
 
 CHUNK = 1 << 18
@@ -39,7 +39,7 @@ class LogUpload:
     async def _send(self, content: bytes) -> None:
         try:
             written = await self._client.send_log(self._held, self._offset, content)
-        except Gone:
+        except (Gone, Denied):
             raise
         except Refused as refused:
             known = refused.problem.get("next_offset")

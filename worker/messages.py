@@ -83,6 +83,8 @@ class Ended:
     failure_class: Class | None = None
     message: str = ""
     tail: str = ""
+    signal: int | None = None
+    """The signal that ended it, if the worker did not send it: the node may be to blame."""
 
 
 Message = Task | Command | Started | Reported | Saved | Ended

@@ -138,7 +138,7 @@ def _options(
         str,
         typer.Option(
             metavar="TIME",
-            help="How often a running trial's checkpoint goes to the server, for when this node is lost.",
+            help="How often a running trial saves, for when this node is lost.",
             rich_help_panel=_ENDS,
         ),
     ] = "60s",

@@ -75,6 +75,7 @@ def _failure(ended: Ended) -> Failure | None:
             "class": ended.failure_class or "crash",
             "message": _whole(ended.message)[:MAX_MESSAGE],
             "tail": _whole(ended.tail)[-MAX_TAIL:],
+            "signal": ended.signal,
         }
     )
 

@@ -222,6 +222,7 @@ class Process:
     def _silent(self, how: Exit, trouble: str) -> Ended:
         """How it ended, when it did not say so."""
         kind: messages.Class = "crash"
+        sent: int | None = None
         if how.code is None:
             kind, message = "infra", "the process that started it ended, and it with it"
         elif trouble:
@@ -231,13 +232,14 @@ class Process:
         else:
             name = signal.Signals(-how.code).name if -how.code in set(signal.Signals) else f"signal {-how.code}"
             message = f"the process was ended by {name}"
+            sent = None if self._killed else -how.code
             if how.code == -signal.SIGKILL and self._killed:
                 message = "the process was killed by its worker"
             elif how.code == -signal.SIGKILL and self._killed_for_memory() > self._kills_before:
-                kind, message = "oom", "the process was killed by the kernel, for the memory was used up"
+                kind, message, sent = "oom", "the process was killed by the kernel, for the memory was used up", None
             elif how.code == -signal.SIGKILL:
                 message += ", which this worker did not send: most often memory was used up"
-        return Ended(outcome="failed", failure_class=kind, message=message, tail=self.log_tail())
+        return Ended(outcome="failed", failure_class=kind, message=message, tail=self.log_tail(), signal=sent)
 
     async def _dump(self) -> None:
         """Have it write the stack of each thread to its log, and wait for that as long as it takes to come in full."""

@@ -16,7 +16,8 @@ import httpx2
 
 FIRST_DELAY = 0.25
 LONGEST_DELAY = 30.0
-_GONE = frozenset({"stale_lease", "gone"})
+_SHORTEST_BOUND = 1.0
+_GONE = frozenset({"stale_lease", "gone", "not_your_attempt"})
 # Statuses by which a proxy says that there is no server behind it.
 _NOBODY = frozenset({502, 503, 504})
 _SAID_AFTER = 5
@@ -67,6 +68,8 @@ def judge(outcome: httpx2.Response | Exception) -> Again | Refused | None:
     if outcome.is_success:
         return None
     problem = _problem(outcome)
+    if problem is not None and problem.get("code") in _GONE:
+        return Gone(status, problem)
     if status in {401, 403}:
         return Denied(status, problem or {"detail": f"status {status}"})
     if status == 429 or status >= 500:
@@ -75,8 +78,6 @@ def judge(outcome: httpx2.Response | Exception) -> Again | Refused | None:
     if problem is None:
         # Not an answer of Basin: a page of a proxy, or of whatever else listens there while the server is away.
         return Again(f"status {status}, and not an answer of Basin", away=True, after=_asked(outcome))
-    if problem.get("code") in _GONE:
-        return Gone(status, problem)
     return Refused(status, problem)
 
 
@@ -148,7 +149,7 @@ class Link:
             self._failed(again, asked_at)
             if tries == _SAID_AFTER and not again.away:
                 self._say(f"the server cannot do it now ({again.cause}); it is asked again and again")
-            await self._wait(self.delay(tries, again.after))
+            await self._wait(self.delay(tries, again.after), asked=again.after is not None)
             tries += 1
 
     async def _try(self, once: Callable[[], Awaitable[httpx2.Response]], read: Callable[[bytes], T]) -> T | Again:
@@ -166,11 +167,15 @@ class Link:
             return answer
         if isinstance(verdict, Again):
             return verdict
-        if verdict.status == 401 and self.trusted:
+        if isinstance(verdict, Denied) and self.trusted:
             self._tell_denied(verdict)
             return Again(verdict.detail, away=False)
         self.answered()
         raise verdict
+
+    def ask_every(self, seconds: float) -> None:
+        """Wait no longer than so, about: a server that is back is to hear of us before our leases run out."""
+        self._longest = min(self._longest, max(seconds, _SHORTEST_BOUND))
 
     def answered(self) -> None:
         """Somebody answers."""
@@ -203,9 +208,9 @@ class Link:
             self._denied = True
             self._say(f"the server does not take the token any more ({denied.detail}); put a new one into --token-file")
 
-    async def _wait(self, delay: float) -> None:
-        """Wait, but no longer than until somebody has got an answer again."""
-        if self._failing_since is None:
+    async def _wait(self, delay: float, *, asked: bool) -> None:
+        """Wait, but no longer than until somebody has got an answer again; as long as the server asked in any case."""
+        if asked or self._failing_since is None:
             await asyncio.sleep(delay)
             return
         try:

@@ -36,7 +36,8 @@ ATTEMPT: Mapping[AttemptState, frozenset[AttemptState]] = {
     "paused": frozenset(),
     "preempted": frozenset(),
     "failed": frozenset(),
-    "lost": frozenset(),
+    # Until its trial is granted again.
+    "lost": frozenset({"leased", "running"}),
 }
 
 AFTER_FAILURE: Mapping[FailureClass, TrialState] = {

@@ -12,6 +12,7 @@ from service.domain.worker import Worker
 from service.usecases import workers
 from service.usecases.ports import Transaction
 from service.usecases.record import worker_event
+from service.usecases.reviving import revived
 from service.wire.lease import Directive
 from service.wire.worker import Heartbeat, HeartbeatAnswer, Held, HeldAnswer
 
@@ -75,6 +76,7 @@ def _renewed(
     if key is None:
         return HeldAnswer.model_validate({**place, "state": "gone", "directive": _DELETED})
     attempt = attempts.get(key)
+    attempt = revived(tx, studies[held.study], attempt, held.token, beat.actor, ttl_seconds=beat.ttl_seconds)
     mine = attempt is not None and attempt.token == held.token and beat.actor.holds(attempt.holder)
     if attempt is None or not mine or not attempt.live:
         return HeldAnswer.model_validate({**place, "state": "gone", "directive": _GONE})

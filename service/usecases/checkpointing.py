@@ -12,6 +12,7 @@ from service.domain.study import Study
 from service.domain.trial import ARTIFACT, Attempt, AttemptKey, Checkpoint
 from service.usecases.ports import Transaction
 from service.usecases.reporting import live, own
+from service.usecases.reviving import revived
 from service.wire.lease import NewCheckpoint
 
 
@@ -45,6 +46,7 @@ def commit(
     if there is not None and here and same and found is not None and found.token == body.token:
         own(found, actor)
         return Committed(target, there)
+    found = revived(tx, target, found, body.token, actor, ttl_seconds=ttl_seconds)
     current = live(found, key, body.token, actor)
     lies_on_the_curve(current, step)
     saved = Checkpoint(key=key, step=step, uri=body.uri, sha256=body.sha256, size=body.size, committed_at=tx.now)

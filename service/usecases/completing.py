@@ -9,6 +9,7 @@ from service.usecases import ending
 from service.usecases.once import digest
 from service.usecases.ports import Transaction
 from service.usecases.reporting import live, own
+from service.usecases.reviving import revived
 from service.usecases.settling import settle
 from service.wire.lease import Complete, Completed
 
@@ -22,7 +23,9 @@ def complete(tx: Transaction, study: str, number: int, attempt: int, body: Compl
     if found is not None and found.completion is not None:
         own(found, actor)
         return _again(found, trial, body)
-    current = live(found, key, body.token, actor)
+    current = live(revived(tx, target, found, body.token, actor, ttl_seconds=0), key, body.token, actor)
+    if current is not found:
+        trial = tx.trials.lock(target.id, number)
     end = ending.end(tx, target, trial, current, body)
     ended = replace(
         current.moved(body.outcome, tx.now),

@@ -13,6 +13,7 @@ from service.usecases import checkpointing
 from service.usecases.artifacts import Artifacts, Draft, Opened, name_of
 from service.usecases.ports import Store, Transaction
 from service.usecases.reporting import live, own
+from service.usecases.reviving import waits
 from service.wire.lease import NewCheckpoint
 
 _PIECE_BYTES = 1 << 20
@@ -105,13 +106,16 @@ async def _copied(pieces: AsyncIterator[bytes], draft: Draft) -> tuple[str, int]
 
 def _may_be_saved(place: Place, token: int, actor: Actor, tx: Transaction) -> AttemptKey:
     """Refuse before the bytes come what would be refused after they came."""
-    key = AttemptKey(tx.studies.get(place.study).id, place.number, place.attempt)
+    study = tx.studies.get(place.study)
+    key = AttemptKey(study.id, place.number, place.attempt)
     found = next((one for one in tx.attempts.list(key.study_id, key.number) if one.key == key), None)
     there = tx.checkpoints.get(key, place.step)
     if found is not None and found.token == token and there is not None:
         own(found, actor)
         return key  # it may be the same again, also when the attempt has ended
-    checkpointing.lies_on_the_curve(live(found, key, token, actor), place.step)
+    if found is None or not waits(tx, study, found, token, actor):
+        found = live(found, key, token, actor)
+    checkpointing.lies_on_the_curve(found, place.step)
     return key
 
 

@@ -19,6 +19,7 @@ from service.domain.study import Study
 from service.domain.trial import Attempt, AttemptKey, Point
 from service.usecases import resuming
 from service.usecases.ports import Transaction
+from service.usecases.reviving import revived
 from service.usecases.stopping import Watches, decision, told
 from service.wire.lease import Directive, Report, Reported
 from service.wire.problem import FieldError
@@ -74,8 +75,10 @@ def report_together(
             if isinstance(study, NotFound):
                 raise study
             key = AttemptKey(study.id, item.number, item.attempt)
-            before = live(attempts.get(key), key, item.report.token, item.actor)
-            attempt, new = take(before, item.report, tx.now, item.ttl_seconds)
+            found, ttl = attempts.get(key), item.ttl_seconds
+            found = revived(tx, study, found, item.report.token, item.actor, ttl_seconds=ttl)
+            before = live(found, key, item.report.token, item.actor)
+            attempt, new = take(before, item.report, tx.now, ttl)
             if new and not _stopped(before) and (stop := watches.look(tx, study, before, new)):
                 stops[key] = stop
                 attempt = attempt.told(told(stop))

@@ -133,7 +133,6 @@ def test_kill_9_leaves_no_process_and_loses_no_point(tmp_path: Path) -> None:
             given = ["--server", server.address, "--trainer", spec, "--slots", "1", "--checkpoint-every", "0.2s"]
             async with worker(tmp_path, *given) as process:
                 await points(server, trial, 4, process)
-                trial.newest.directive = {"type": "checkpoint", "id": 1}
                 await server.until(lambda: trial.newest.checkpoints)
                 started = process.descendants()
                 process.signal(signal.SIGKILL)

@@ -85,6 +85,7 @@ class FakeServer:
         self.protocol = 1
         self.most_bytes = 1_000_000
         self.skew: float | None = None
+        self.denial = "token_invalid"
         self._token = token
         self._heartbeat = heartbeat
         self._ttl = ttl
@@ -134,7 +135,8 @@ class FakeServer:
 
     async def _handle(self, asked: Asked) -> Said:
         if self._token is not None and asked.headers.get("authorization") != f"Bearer {self._token}":
-            return Said.problem(401, "unauthorized", "the token is not known", hint="Ask for a new one.")
+            status = 403 if self.denial == "role_missing" else 401
+            return Said.problem(status, self.denial, "the token is not known", hint="Ask for a new one.")
         if len(asked.body) > self.most_bytes and "/checkpoints/" not in asked.path:
             return Said.problem(413, "body_too_large", "too many bytes")
         if match := _WORKER.match(asked.path):
@@ -220,10 +222,11 @@ class FakeServer:
         }
         if resume is not None:
             attempt, step, content = resume
+            place = f"/v1/studies/{trial.study}/trials/{trial.number}/attempts/{attempt}"
             lease |= {
                 "resume_attempt": attempt,
                 "resume_step": step,
-                "resume_checkpoint": f"basin:{attempt}/{step}",
+                "resume_checkpoint": f"{place}/checkpoints/{step}",
                 "resume_sha256": hashlib.sha256(content).hexdigest(),
                 "resume_size": len(content),
             }
@@ -242,7 +245,7 @@ class FakeServer:
             attempt = trial.attempts[held["attempt"] - 1]
             if held.get("obeyed") is not None:
                 attempt.obeyed.append(held["obeyed"])
-            lives = attempt.token == held["token"] and not attempt.over and attempt is trial.newest
+            lives = attempt.token == held["token"] and self._lives(trial, attempt)
             leases.append(
                 {
                     "study": held["study"],
@@ -261,28 +264,40 @@ class FakeServer:
         if match[5] and asked.method == "GET":
             content = attempt.checkpoints.get(int(match[5]))
             if content is None:
-                return Said.problem(410, "checkpoint_evicted", "the checkpoint was removed")
+                return Said.problem(404, "checkpoint_not_found", "there is no such checkpoint")
             return Said(200, content, kind="application/octet-stream")
         token = int(asked.query["token"]) if "token" in asked.query else asked.json["token"]
         if match[4] == ":complete" and attempt.complete is not None:
             return self._completed_again(trial, attempt, asked.json)
-        # Late but unreplaced is welcome: only who was granted the trial after it takes it away.
-        if token != attempt.token or attempt is not trial.newest or attempt.complete is not None:
-            return Said.problem(409, "stale_lease", "the lease was given to somebody else, or has ended")
+        mine, stale = token == attempt.token, Said.problem(409, "stale_lease", "the lease was lost, or has ended")
+        # Last words are welcome from whoever held it, and so is what was said already.
+        if match[6]:
+            return self._log(attempt, int(asked.query["offset"]), asked.body) if mine else stale
+        if match[5] and mine and attempt.checkpoints.get(int(match[5])) == asked.body:
+            return self._checkpoint(attempt, int(match[3]), int(match[5]), asked)
+        if not mine or not self._lives(trial, attempt):
+            return stale
         if match[4] == ":report":
             return self._report(attempt, asked.json)
         if match[4] == ":complete":
             return self._complete(trial, attempt, asked.json)
-        if match[5]:
-            return self._checkpoint(attempt, int(match[3]), int(match[5]), asked)
-        return self._log(attempt, int(asked.query["offset"]), asked.body)
+        return self._checkpoint(attempt, int(match[3]), int(match[5]), asked)
+
+    def _lives(self, trial: Trial, attempt: Attempt) -> bool:
+        """Late but unreplaced is welcome: only who was granted the trial after it takes it away."""
+        if attempt is not trial.newest or attempt.complete is not None:
+            return False
+        if attempt.over:
+            attempt.over, trial.queued, trial.state = False, False, "running"
+        return True
 
     def _report(self, attempt: Attempt, body: dict[str, Any]) -> Said:
         attempt.reports += 1
         first, points = body["first_seq"], body["points"]
         acked = len(attempt.points)
         if not 1 <= len(points) <= 1_000:
-            return Said.problem(422, "invalid_argument", f"points: must be 1 to 1000 (are {len(points)})")
+            errors = [{"field": "points", "message": f"must be 1 to 1000 (are {len(points)})"}]
+            return Said.problem(422, "invalid_argument", "points: must be 1 to 1000", errors=errors)
         if first > acked + 1:
             return Said.problem(409, "seq_gap", "points before these are missing", acked_seq=acked)
         for seq, point in enumerate(points, first):
@@ -323,7 +338,8 @@ class FakeServer:
         if hashlib.sha256(asked.body).hexdigest() != asked.query["sha256"]:
             return Said.problem(400, "checksum_mismatch", "the bytes are not those of the sum")
         if step > (attempt.points[-1]["step"] if attempt.points else 0):
-            return Said.problem(422, "invalid_argument", f"step {step} was not reported")
+            errors = [{"field": "step", "message": "must not be beyond the last step that was reported"}]
+            return Said.problem(422, "invalid_argument", f"step {step} was not reported", errors=errors)
         attempt.checkpoints[step] = asked.body
         return Said.of({"attempt": number, "step": step, "sha256": asked.query["sha256"], "size": len(asked.body)})
 

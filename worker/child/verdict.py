@@ -4,6 +4,7 @@ import errno
 import math
 import traceback
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,8 @@ def raised(error: BaseException, trial: Trial) -> messages.Ended:
         if error.code in {None, 0}:
             return returned(None, trial, ())
         return _failed("user_error", f"the trainer called sys.exit({error.code!r})", tail(error))
-    return _failed(failure_class(error, trial), f"{type(error).__name__}: {text(error)}".rstrip(": "), tail(error))
+    ended = _failed(failure_class(error, trial), f"{type(error).__name__}: {text(error)}".rstrip(": "), tail(error))
+    return replace(ended, signal=error.signal) if isinstance(error, Failed) else ended
 
 
 def failure_class(error: BaseException, trial: Trial) -> messages.Class:

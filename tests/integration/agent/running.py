@@ -29,7 +29,7 @@ QUICK = Timing(
     between_reports=0.02,
     sync=0.05,
     log=0.03,
-    checkpoint=0.05,
+    checkpoint=60.0,
     acquire=0.5,
     obey=0.2,
     term=0.2,
@@ -97,6 +97,7 @@ async def working(
     timing: Timing = QUICK,
     token: str | None = None,
     gpus: tuple[GpuUse, ...] = (),
+    longest: float = 0.2,
     **planned: Any,
 ) -> AsyncIterator[Worker]:
     """Run an agent; it is ended at the latest when the test has."""
@@ -104,7 +105,7 @@ async def working(
     heard = Heard()
     slots = [Shown(slot=slot.number, device=slot.name) for slot in given.slots]
     board = Board(name=given.name, server=server.address, slots=slots, views=[heard])
-    link = Link(board.warn, random.Random(1).random, monotonic=time.monotonic, longest=0.2, patience=0.1)
+    link = Link(board.warn, random.Random(1).random, monotonic=time.monotonic, longest=longest, patience=0.1)
     client = Client(server.address, lambda: token, link, version="1", seconds=5.0)
     identity = take(folder, id=str(uuid.uuid4()), instance=uuid.uuid4().hex)
     outside = Outside(

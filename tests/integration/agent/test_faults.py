@@ -149,6 +149,18 @@ def test_an_attempt_that_was_given_to_another_is_ended_and_the_worker_goes_on(tm
     asyncio.run(run())
 
 
+def test_a_server_that_comes_back_is_found_before_leases_run_out(tmp_path: Path) -> None:
+    """However long it was away: it is asked about as often as a worker beats, and not every half a minute."""
+
+    async def run() -> None:
+        async with FakeServer(heartbeat=2.0) as server, working(server, tmp_path, steady, longest=30.0) as worker:
+            await server.until(lambda: worker.heard.about("is known to"))
+            assert max(worker.link.delay(tries, None) for tries in range(100)) <= 2.0
+            assert worker.link.delay(3, 9.0) >= 9.0, "as long as the server asks in any case"
+
+    asyncio.run(run())
+
+
 def test_it_introduces_itself_again_to_a_server_that_has_forgotten_it(tmp_path: Path) -> None:
     async def run() -> None:
         async with FakeServer(heartbeat=0.02) as server:
@@ -354,5 +366,21 @@ def test_a_fault_of_the_agent_ends_one_attempt_and_not_the_others(tmp_path: Path
             assert broken.newest.complete is not None
             assert broken.newest.complete["failure"]["class"] == "infra"
             assert other.state == "completed"
+
+    asyncio.run(run())
+
+
+def test_retry_after_is_kept_even_if_others_are_answered(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with FakeServer(heartbeat=0.02) as server:
+            trial = server.add()
+            server.http.plan(":report", "503", Retry_After="1")
+            async with working(server, tmp_path, steady, max_trials=1) as worker:
+                await server.until(lambda: server.http.happened)
+                began = asyncio.get_running_loop().time()
+                await server.until(lambda: trial.newest.points)
+                assert asyncio.get_running_loop().time() - began >= 0.9
+                await worker.ended()
+            whole(trial)
 
     asyncio.run(run())

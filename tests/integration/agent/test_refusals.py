@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.process import Talk
+from tests.fakes.process import Talk, forever
 from tests.fakes.server import FakeServer
 from tests.integration.agent.running import working
 from worker.messages import Ended
@@ -47,9 +47,11 @@ def test_a_wrong_token(tmp_path: Path, token: str | None) -> None:
     asyncio.run(run())
 
 
-def test_a_token_that_is_refused_later_may_be_renewed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("denial", ["token_invalid", "role_missing"])
+def test_a_token_that_is_refused_later_may_be_renewed(tmp_path: Path, denial: str) -> None:
     async def run() -> None:
         async with FakeServer(token="old", heartbeat=0.05) as server:
+            server.denial = denial
             trial = server.add()
             async with working(server, tmp_path, steady, token="old", max_trials=1) as worker:
                 await server.until(lambda: trial.attempts)
@@ -59,6 +61,39 @@ def test_a_token_that_is_refused_later_may_be_renewed(tmp_path: Path) -> None:
                 await worker.ended()
             assert trial.state == "completed"
             assert len(worker.heard.about("does not take the token any more")) == 1
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["cut off", "ended"])
+@pytest.mark.parametrize("denial", ["token_invalid", "role_missing"])
+def test_what_was_left_waits_for_a_token_that_is_let_in(tmp_path: Path, denial: str, ended: bool) -> None:
+    async def run() -> None:
+        async def train(talk: Talk) -> Ended:
+            talk.report(1, loss=1.0)
+            talk.print("a line\n")
+            talk.save(1, b"the state")
+            if not ended:
+                await forever()
+            return Ended(outcome="completed")
+
+        async with FakeServer(token="right") as server:
+            trial = server.add()
+            server.http.plan(":report|:complete|/logs|/checkpoints", "cut", 1_000)
+            async with working(server, tmp_path, train, token="right") as worker:
+                await server.until(lambda: list(tmp_path.glob(f"attempts/*/{'ended' if ended else 'checkpoint'}.json")))
+                await worker.kill()
+            server.http.faults.clear()
+            server.denial = denial
+            async with working(server, tmp_path, train, token="wrong") as worker:
+                with pytest.raises(WorkerProblem, match="does not let this worker in"):
+                    await worker.ended()
+            async with working(server, tmp_path, train, token="right"):
+                await server.until(lambda: trial.attempts[0].complete)
+            first = trial.attempts[0]
+            assert first.complete is not None
+            assert first.complete["outcome"] == ("completed" if ended else "preempted")
+            assert (len(first.points), first.log) == (1, b"a line\n")
 
     asyncio.run(run())
 

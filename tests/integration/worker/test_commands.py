@@ -91,6 +91,7 @@ def test_a_program_that_a_signal_ends_has_crashed(bare: Running) -> None:
     ended = bare.run([sys.executable, "-c", "import os; os.abort()"]).ended
     assert (ended.outcome, ended.failure_class) == ("failed", "crash")
     assert ended.message.endswith("was ended by SIGABRT")
+    assert ended.signal == 6
 
 
 def test_a_pattern_without_a_metric_is_refused(bare: Running) -> None:

@@ -41,6 +41,13 @@ def test_a_failure_is_told_by_its_class(bare: Running, folder: Path, code: str, 
     assert message in told.ended.message
 
 
+@pytest.mark.parametrize(("code", "signal"), [("abort()", 6), ("kill(os.getpid(), 9)", 9), ("_exit(3)", None)])
+def test_a_signal_that_others_sent_is_told(bare: Running, folder: Path, code: str, signal: int | None) -> None:
+    """Another node may show whether the point is to blame or the machine."""
+    told = bare.run(written(folder, f"def train(trial):\n    import os; os.{code}\n"))
+    assert (told.ended.failure_class, told.ended.signal) == ("crash", signal)
+
+
 def test_a_traceback_begins_in_the_trainer_and_stands_in_the_log(bare: Running, folder: Path) -> None:
     source = """
         def deeper(trial):

@@ -91,7 +91,7 @@ def test_an_attempt_notes_when_it_ended() -> None:
     lost = running.moved("lost", LATER)
     assert (lost.ended_at, lost.live) == (LATER, False)
     with pytest.raises(WrongState):
-        lost.moved("running", LATER)
+        lost.moved("completed", LATER)
 
 
 @pytest.mark.parametrize("thing", [study(), trial(), attempt(), AttemptKey(1, 2, 3)])

@@ -62,6 +62,13 @@ def test_only_objectives_are_values_and_failures_have_none() -> None:
     assert body.token == 3
 
 
+def test_the_signal_of_a_crash_is_told() -> None:
+    crash = Ended(outcome="failed", failure_class="crash", message="ended by SIGSEGV", signal=11)
+    body = complete(LEASE, conclude(crash, None, None, "log"), Usage(), checkpoint=False)
+    assert body.failure is not None
+    assert (body.failure.failure_class, body.failure.signal) == ("crash", 11)
+
+
 def test_text_is_cut_and_can_travel() -> None:
     long = failed("crash", "m" * 9_000, "t" * 99_000 + "the end")
     body = complete(LEASE, long, Usage(), checkpoint=False)

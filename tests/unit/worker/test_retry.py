@@ -27,6 +27,7 @@ def test_what_no_basin_server_says_is_tried_again() -> None:
 
 @pytest.mark.parametrize("code", ["stale_lease", "gone"])
 def test_what_was_given_to_another(code: str) -> None:
+    assert isinstance(judge(answer(403, "not_your_attempt")), Gone)
     assert isinstance(judge(answer(409, code)), Gone)
 
 

@@ -18,10 +18,11 @@ from service.domain.errors import (
 )
 from service.domain.trial import Checkpoint
 from service.store.memory.store import utc_now
-from service.usecases import studies
+from service.usecases import leasing, studies
 from service.usecases.keeping import Keeper, Place
 from service.usecases.sweeping import Sweeper
-from service.wire.lease import Lease, NewCheckpoint
+from service.usecases.watching import Watch
+from service.wire.lease import Ask, Lease, NewCheckpoint
 from tests.unit.service.usecases.conftest import TTL, Desk
 
 
@@ -148,17 +149,21 @@ def test_a_lease_that_is_lost_while_the_bytes_come_leaves_nothing(desk: Desk, va
     async def slow() -> AsyncIterator[bytes]:
         yield b"sta"
         desk.later(seconds=TTL + 1)
-        await desk.store.write(lambda tx: _expire(tx))
+        await desk.store.write(lambda tx: leasing.ask(tx, "s", Ask(worker="other"), ttl_seconds=TTL))
         yield b"te"
-
-    def _expire(tx: object) -> None:
-        from service.usecases import leasing
-
-        leasing.expire(tx, tx.studies.get("s"))  # type: ignore[arg-type,attr-defined]
 
     with pytest.raises(StaleLease):
         desk.run(vault.keeper.save(place(lease, 1), lease.token, hashlib.sha256(b"state").hexdigest(), slow()))
     assert (vault.files(), vault.kept()) == ([], [])
+
+
+def test_bytes_that_come_late_are_kept_while_nobody_else_has_the_trial(desk: Desk, vault: Vault) -> None:
+    lease = running(desk, 0.9)
+    desk.later(seconds=TTL + 1)
+    assert desk.run(Watch().look(desk.store)) == 1
+    vault.save(lease, 1)
+    assert (desk.trial().state, vault.files()) == ("running", ["0-1-1"])
+    assert desk.report(lease, 0.8, first=2).acked_seq == 2
 
 
 def test_the_same_again_changes_nothing_also_when_the_attempt_has_ended(desk: Desk, vault: Vault) -> None:
