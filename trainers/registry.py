@@ -20,8 +20,9 @@ class Recipe:
     preload: tuple[str, ...] = ()
 
 
-TORCH = ("torch", "torch._dynamo")
-"""The first optimiser loads the second, and it takes as long as the first."""
+TORCH = ("torch", "torch._dynamo", "torch.profiler._cupti_monitor", "threadpoolctl")
+"""The first optimiser loads the second, which takes as long as the first; its first step the third. The last one tells
+libraries of linear algebra how many threads they may use."""
 
 RECIPES: Mapping[str, Recipe] = {
     "digits-mlp": Recipe(

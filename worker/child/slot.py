@@ -25,7 +25,8 @@ def _threads(environment: Mapping[str, str]) -> None:
     count = int(named) if named.isdigit() and int(named) else len(os.sched_getaffinity(0))
     if (torch := sys.modules.get("torch")) is not None:
         torch.set_num_threads(count)
-    if "numpy" in sys.modules:
+    # The zygote has loaded its libraries with one thread each: where one it is to be, milliseconds are saved.
+    if count > 1 and "numpy" in sys.modules:
         try:
             from threadpoolctl import threadpool_limits
         except ImportError:

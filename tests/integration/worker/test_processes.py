@@ -125,6 +125,37 @@ def test_a_fork_finds_torch_loaded_trains_at_once_and_finds_cuda_untouched(loade
     assert told.log.strip() == "True True 2 True"
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_each_pool_of_threads_is_as_large_as_the_slot_says(loaded: Running, folder: Path, count: int) -> None:
+    source = """
+        def train(trial):
+            import numpy, torch, threadpoolctl
+            pools = {pool["num_threads"] for pool in threadpoolctl.threadpool_info()}
+            print(pools | {torch.get_num_threads()})
+            return 1.0
+    """
+    told = loaded.run(written(folder, source), environment={"OMP_NUM_THREADS": f"{count}"})
+    assert told.log.strip() == f"{{{count}}}"
+
+
+def test_the_first_step_of_an_optimiser_loads_nothing_more(loaded: Running, folder: Path) -> None:
+    source = """
+        import sys
+
+        def train(trial):
+            import torch
+            before = set(sys.modules)
+            layer = torch.nn.Linear(8, 1)
+            optimizer = torch.optim.AdamW(layer.parameters(), lr=0.1)
+            layer(torch.randn(64, 8)).square().mean().backward()
+            optimizer.step()
+            print(sorted(set(sys.modules) - before))
+            return 1.0
+    """
+    told = loaded.run(written(folder, source), environment={"OMP_NUM_THREADS": "2"})
+    assert told.log.strip() == "[]"
+
+
 def test_a_hundred_thousand_points_in_a_row_arrive_complete_and_in_order(bare: Running, folder: Path) -> None:
     source = """
         def train(trial):

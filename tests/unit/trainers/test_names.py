@@ -29,8 +29,8 @@ def test_what_is_not_to_be_found_is_told(spec: str, message: str) -> None:
 
 
 def test_what_is_loaded_ahead() -> None:
-    assert registry.preload("digits-mlp") == ("torch", "torch._dynamo", "sklearn.datasets")
-    assert registry.preload("my_file.py:train") == ("torch", "torch._dynamo")
+    assert registry.preload("digits-mlp") == (*registry.TORCH, "sklearn.datasets")
+    assert registry.preload("my_file.py:train") == registry.TORCH
 
 
 def test_values_are_put_in_as_a_whole() -> None:
