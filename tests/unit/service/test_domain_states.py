@@ -42,7 +42,9 @@ TRIAL = {
     ("cancelled", "queued"),
 }
 ENDS = ("completed", "pruned", "paused", "preempted", "failed", "lost")
-ATTEMPT = {("leased", "running"), *product(("leased", "running"), ENDS)}
+# One that was lost is heard of again, before its trial was granted to another.
+HEARD_OF = {("lost", "leased"), ("lost", "running")}
+ATTEMPT = {("leased", "running"), *product(("leased", "running"), ENDS), *HEARD_OF}
 
 
 @pytest.mark.parametrize(
@@ -101,6 +103,6 @@ def test_finished_trials_run_again_only_through_the_queue() -> None:
     assert all(states.TRIAL[state] <= {"queued"} for state in states.FINISHED)
 
 
-def test_attempts_that_are_not_live_have_ended_for_good() -> None:
+def test_attempts_that_are_not_live_have_ended_for_good_unless_they_were_only_lost() -> None:
     assert set(get_args(AttemptState)) - states.LIVE == set(ENDS)
-    assert not any(states.ATTEMPT[state] for state in set(get_args(AttemptState)) - states.LIVE)
+    assert [state for state in ENDS if states.ATTEMPT[state]] == ["lost"]
