@@ -50,8 +50,13 @@ class Kept:
         return True
 
     def _read(self) -> dict[str, str]:
-        if self.path is None or not self.path.is_file():
+        if self.path is None:
             return {}
+        try:
+            if not self.path.is_file():
+                return {}
+        except PermissionError:
+            return {}  # in a folder that is not this user's there is no token of his
         try:
             if self.path.stat().st_mode & _OTHERS:
                 raise CommandError(

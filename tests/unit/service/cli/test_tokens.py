@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import httpx2
 import pytest
 
+from service.cli.credentials import Kept
 from service.config import Settings
 from service.domain.errors import SchemaMismatch, TokenNotFound
 from service.wire.token import CreatedToken, NewToken, Token
@@ -335,3 +336,13 @@ class TestAudit:
         assert ran.code == 2
         assert ran.err.startswith("error: --since yesterday: must be a time")
         assert server.requests == []
+
+
+def test_a_home_that_is_somebody_elses_holds_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose user has another one's HOME."""
+
+    def refused(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    assert Kept({"HOME": "/root"}).get("http://127.0.0.1:8420") is None
