@@ -70,7 +70,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
         with processes.databases(folder) as urls:
             for kind, url in urls.items():
                 _fill(url, cells, many)
-                with ServerProcess(url, folder, log_level="warning") as server:
+                # They train for minutes where a sampler takes seconds, and nobody renews their leases.
+                with ServerProcess(url, folder, log_level="warning", lease_ttl_seconds="3600") as server:
                     _reports(outcome, kind, server, many)
                     for cell in cells:
                         _cell(outcome, kind, server, cell, peers[cell], 4.0 if arguments.quick else arguments.seconds)
