@@ -40,6 +40,7 @@ from service.usecases import auditing, tokens, warming
 from service.usecases.acquiring import Acquirer
 from service.usecases.analysis.analyses import Analyses
 from service.usecases.artifacts import Artifacts
+from service.usecases.gathering import Gathering
 from service.usecases.importing import Imported, Wish
 from service.usecases.judging import Judge
 from service.usecases.keeping import Keeper
@@ -63,6 +64,7 @@ _SWITCH_SECONDS = 0.0003
 _ANALYSTS = 2
 # Of a lease that has run out nobody may be told by an asker: it is looked for as well.
 _WATCH_SECONDS = 5.0
+_GATHER_SECONDS = 1.0
 
 
 class CannotServe(BasinError):
@@ -113,6 +115,7 @@ def build_app(settings: Settings, store: Store) -> Application:
         analyses=analyses,
         acquirer=acquirer,
         keeper=Keeper(store, artifacts, ttl_seconds=ttl),
+        gathering=Gathering(min(_GATHER_SECONDS, ttl / 60)),
         draw_seed=lambda: secrets.randbits(63),
         version=program_version(),
         lease_ttl_seconds=ttl,

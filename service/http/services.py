@@ -11,6 +11,7 @@ from service.http.signing import SIGNATURE, Signed
 from service.http.throttle import Throttle
 from service.usecases.acquiring import Acquirer
 from service.usecases.analysis.analyses import Analyses
+from service.usecases.gathering import Gathering
 from service.usecases.judging import Judge
 from service.usecases.keeping import Keeper
 from service.usecases.keyring import Keyring
@@ -35,6 +36,7 @@ class Services:
     analyses: Analyses | None = None
     acquirer: Acquirer | None = None
     keeper: Keeper | None = None
+    gathering: Gathering | None = None
     version: str
     lease_ttl_seconds: float = 60.0
     max_body_bytes: int = 2_000_000

@@ -10,11 +10,15 @@ from service.domain.errors import NotFound
 from service.domain.worker import Worker, chosen, serves
 from service.usecases import ailing, leasing, settling, workers
 from service.usecases.leasing import LEASES, Taker
-from service.usecases.lobby import Lobby
+from service.usecases.lobby import Guest, Lobby
 from service.usecases.once import once
 from service.usecases.ports import Store, Transaction
 from service.wire.lease import Lease
-from service.wire.worker import Acquire, Acquired
+from service.wire.worker import Acquire, Acquired, Selectors
+
+_TRUSTED_SECONDS = 120.0
+"""For so long a worker that found nothing need not look again: should it ever not be called, it is not for ever."""
+_MOST_KNOWN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,17 @@ class Look:
     up_to: int
 
 
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """That a worker has waited in vain: how it asked, and how much the lobby had heard when it was last looked."""
+
+    instance: str
+    selectors: Selectors
+    worker: Worker
+    heard_of: int
+    looked_at: float
+
+
 class Acquirer:
     """Grants trials to workers. Without a lobby nobody waits."""
 
@@ -34,23 +49,54 @@ class Acquirer:
         self._lobby = lobby
         self._ttl_seconds = ttl_seconds
         self._drain_bad_machines = drain_bad_machines
+        self._nothing: dict[str, Nothing] = {}
 
     async def acquire(self, worker_id: str, body: Acquire, actor: Actor = LOCAL) -> Acquired:
         """Trials of the studies that a worker can serve; if there are none, wait as long as it is willing to."""
         until = time.monotonic() + body.wait_seconds
+        before = self._nothing.pop(worker_id, None)
+        if self._lobby is not None and body.wait_seconds and before is not None and _same(before, body):
+            async with self._lobby.wait(before.worker, body.selectors) as guest:
+                if self._lobby.heard_of == before.heard_of:
+                    return await self._wait(self._lobby, guest, before, until, worker_id, body, actor)
+        looked_at, heard_of = time.monotonic(), 0 if self._lobby is None else self._lobby.heard_of
         seen, answer = await self._try(worker_id, body, actor)
-        if answer.leases or answer.directive.type == "drain" or self._lobby is None or not body.wait_seconds:
+        if _done(answer) or self._lobby is None or not body.wait_seconds:
             return answer
         async with self._lobby.wait(seen.worker, body.selectors) as guest:
             if guest.up_to > seen.up_to:
                 # Something happened in between, and calls nobody any more.
+                looked_at, heard_of = time.monotonic(), self._lobby.heard_of
                 seen, answer = await self._try(worker_id, body, actor)
-            # Only the waiting is cut short, never a claim: its leases would belong to nobody.
-            while not _done(answer) and (left := until - time.monotonic()) > 0:
-                await guest.wait(left)
-                if guest.turn.is_set():
-                    guest.look()
-                    seen, answer = await self._try(worker_id, body, actor)
+                if _done(answer):
+                    return answer
+            found = Nothing(body.instance, body.selectors, seen.worker, heard_of, looked_at)
+            return await self._wait(self._lobby, guest, found, until, worker_id, body, actor)
+
+    async def _wait(
+        self,
+        lobby: Lobby,
+        guest: Guest,
+        found: Nothing,
+        until: float,
+        worker_id: str,
+        body: Acquire,
+        actor: Actor,
+    ) -> Acquired:
+        """Wait, and look when called. Who waited in vain and comes again need not look, if nothing has happened."""
+        answer = Acquired(leases=(), directive=workers.told(found.worker))
+        # Only the waiting is cut short, never a claim: its leases would belong to nobody.
+        while not _done(answer) and (left := until - time.monotonic()) > 0:
+            await guest.wait(left)
+            if guest.turn.is_set():
+                guest.look()
+                looked_at, heard_of = time.monotonic(), lobby.heard_of
+                seen, answer = await self._try(worker_id, body, actor)
+                found = Nothing(body.instance, body.selectors, seen.worker, heard_of, looked_at)
+        if not _done(answer):
+            if len(self._nothing) >= _MOST_KNOWN:
+                self._nothing.clear()
+            self._nothing[worker_id] = found
         return answer
 
     async def _try(self, worker_id: str, body: Acquire, actor: Actor) -> tuple[Look, Acquired]:
@@ -70,6 +116,11 @@ class Acquirer:
 
         leases = once(tx, _scope(worker_id, actor), body.request_id, body, LEASES, work)
         return Acquired(leases=leases, directive=workers.told(worker))
+
+
+def _same(before: Nothing, body: Acquire) -> bool:
+    fresh = time.monotonic() - before.looked_at < _TRUSTED_SECONDS
+    return fresh and (before.instance, before.selectors) == (body.instance, body.selectors)
 
 
 def _done(answer: Acquired) -> bool:

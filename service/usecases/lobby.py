@@ -71,6 +71,8 @@ class Lobby:
         self._reader: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._news = asyncio.Event()
+        self.heard_of = 0
+        """Counts all that might bring somebody a trial. Who found nothing finds nothing until it has grown."""
 
     def asking(self, study: str) -> int:
         """How many wait for a trial of a study."""
@@ -92,6 +94,7 @@ class Lobby:
 
     def heard(self, event: Event) -> None:
         """Look again at a study that has changed; call a worker that has; hand on what a trial's end makes room for."""
+        self.heard_of += 1
         if event.worker is not None:
             for guest in self._guests:
                 if guest.worker.id == event.worker:
@@ -104,6 +107,7 @@ class Lobby:
 
     def queued(self, study: str, avoid: str | None) -> None:
         """Call one worker that can serve the study and has not been called, rather on another node than this one."""
+        self.heard_of += 1
         free = [guest for guest in self._of_study.get(study, ()) if not guest.turn.is_set()]
         guest = next((one for one in free if one.worker.name != avoid), free[0] if free else None)
         if guest is not None:
@@ -137,6 +141,8 @@ class Lobby:
     async def _open(self) -> None:
         """Have the studies read, if nobody waited until now."""
         if self._reader is None:
+            # While nobody waited nothing was heard.
+            self.heard_of += 1
             self._ready.clear()
             self._reader = asyncio.create_task(self._read(), name="basin-lobby")
         await self._ready.wait()

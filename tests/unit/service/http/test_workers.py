@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from service.usecases.gathering import Gathering
 from tests.unit.service.http.api import Api
 
 ID = "5c8d1d0e-7d0f-4b9a-9a55-0c1f2f3a4b5c"
@@ -68,6 +69,25 @@ def test_a_trial_from_introduction_to_completion(api: Api) -> None:
     assert (told["worker"], told["worker_id"], told["gpu"]) == ("node-3", ID, "GPU-1")
     assert beat(api, held(lease))["leases"][0]["state"] == "gone"
     assert api.ok("GET", HERE)["held"] == []
+
+
+def test_only_who_holds_nothing_and_stays_waits_for_others(make_api: Callable[..., Api]) -> None:
+    class Counting(Gathering):
+        waited = 0
+
+        async def wait(self) -> None:
+            self.waited += 1
+
+    gathering = Counting(1.0)
+    api = make_api(gathering=gathering)
+    join(api)
+    beat(api)
+    assert gathering.waited == 1
+    api.trial(api.study())
+    (lease,) = acquire(api)["leases"]
+    assert beat(api, held(lease))["leases"][0]["state"] == "renewed"
+    beat(api, leaving=True)
+    assert gathering.waited == 1
 
 
 def test_directives_are_numbered_and_confirmed(api: Api) -> None:

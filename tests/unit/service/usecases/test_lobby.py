@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from service.domain.errors import WorkerTaken
 from service.store.memory.store import utc_now
-from service.usecases import studies
+from service.usecases import acquiring, completing, studies, workers
 from service.usecases.lobby import Lobby
 from service.usecases.suggester import Suggester
-from service.wire.worker import Acquired
+from service.wire.lease import Complete
+from service.wire.worker import Acquired, Drain
+from tests.conformance.samples import worker_id
 from tests.unit.service.usecases.conftest import Desk
 from tests.unit.service.usecases.fleet import Fleet, counting, until
 from tests.unit.service.usecases.test_suggester import Counting, suggesting_with
@@ -268,6 +271,88 @@ def test_a_trial_avoids_a_node_while_another_waits(fleet: Fleet, lobby: Lobby) -
         answer = await asyncio.wait_for(at.waiting[1], 10)
         assert len(answer.leases) == 1
         assert not at.waiting[0].done()
+        await at.end()
+
+    fleet.desk.run(scene())
+
+
+def test_who_waited_in_vain_and_comes_again_asks_the_database_nothing(fleet: Fleet, lobby: Lobby) -> None:
+    fleet.desk.study()
+    for number in (1, 2):
+        fleet.join(number, trainers=["other", "another"])
+
+    async def scene() -> None:
+        at = Scene(fleet, lobby)
+        await at.wait(2)
+        assert (await fleet.acquiring(1, wait_seconds=0.01)).leases == ()
+        calls = counting(fleet.desk)
+        for _ in range(3):
+            assert (await fleet.acquiring(1, wait_seconds=0.01)).leases == ()
+        assert calls == []
+        await fleet.acquiring(1, wait_seconds=0.01, selectors={"studies": ["s"]})
+        assert calls == ["read"], "it asks for something else"
+        with pytest.raises(WorkerTaken):
+            await fleet.acquiring(1, wait_seconds=0.01, instance="f" * 32)
+        await at.end()
+
+    fleet.desk.run(scene())
+
+
+def test_what_is_queued_between_two_polls_is_found(fleet: Fleet, lobby: Lobby) -> None:
+    paused(fleet.desk, retry={"max_attempts": 9})
+    fleet.join(1)
+    fleet.join(2, trainers=["other", "another"])
+    taken = fleet.desk.read(lambda tx: tx.trials.get(1, 0).token)
+
+    async def given_back(number: int) -> None:
+        body = Complete(token=number, outcome="preempted")
+        await fleet.desk.store.write(lambda tx: completing.complete(tx, "s", 0, number, body))
+
+    async def scene() -> None:
+        at = Scene(fleet, lobby)
+        await at.wait(2)
+        for number in (1, 2, 3):
+            assert (await fleet.acquiring(1, wait_seconds=0.01)).leases == ()
+            await given_back(number)
+            (lease,) = (await fleet.acquiring(1, wait_seconds=LONG)).leases
+            assert lease.attempt == number + 1
+        await at.end()
+        # Nobody waits now, and nobody hears of anything.
+        assert (await fleet.acquiring(1, wait_seconds=0.01)).leases == ()
+        await given_back(4)
+        assert len((await fleet.acquiring(1, wait_seconds=LONG)).leases) == 1
+
+    assert taken == 1
+    fleet.desk.run(scene())
+
+
+def test_who_was_drained_between_two_polls_is_told_so(fleet: Fleet, lobby: Lobby) -> None:
+    for number in (1, 2):
+        fleet.join(number)
+
+    async def scene() -> None:
+        at = Scene(fleet, lobby)
+        await at.wait(2)
+        assert (await fleet.acquiring(1, wait_seconds=0.01)).directive.type == "continue"
+        await fleet.desk.store.write(lambda tx: workers.drain(tx, worker_id(1), Drain()))
+        assert (await fleet.acquiring(1, wait_seconds=LONG)).directive.type == "drain"
+        await at.end()
+
+    fleet.desk.run(scene())
+
+
+def test_who_found_nothing_long_ago_looks_again(fleet: Fleet, lobby: Lobby, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acquiring, "_TRUSTED_SECONDS", 0.0)
+    for number in (1, 2):
+        fleet.join(number)
+
+    async def scene() -> None:
+        at = Scene(fleet, lobby)
+        await at.wait(2)
+        calls = counting(fleet.desk)
+        for _ in range(2):
+            await fleet.acquiring(1, wait_seconds=0.01)
+        assert calls == ["read", "read"]
         await at.end()
 
     fleet.desk.run(scene())
