@@ -9,11 +9,14 @@ PARTS = (
     "__main__",
     "bare_api",
     "bars",
+    "crowd",
     "load",
+    "one_step",
     "optuna_peer",
     "prefill",
     "processes",
     "proxy_peer",
+    "steady",
     "talk",
 )
 

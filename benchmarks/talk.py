@@ -36,6 +36,10 @@ class Talk(asyncio.Protocol):
         """Send a body as JSON; answers what is answered. A refusal raises."""
         return await self._call("POST", path, json.dumps(body).encode())
 
+    async def put(self, path: str, body: object) -> Any:
+        """The same with the other verb."""
+        return await self._call("PUT", path, json.dumps(body).encode())
+
     async def get(self, path: str) -> Any:
         """Read."""
         return await self._call("GET", path, b"")
