@@ -1,8 +1,10 @@
 """The longest body that is read, whether its length is announced or not."""
 
+from collections.abc import AsyncIterator
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.http.uploads import Limit, Limits
+from service.http.uploads import Limit, Limits, read_off
 
 
 class BodyLimit:
@@ -23,6 +25,8 @@ class BodyLimit:
         elif announced.isdigit() and int(announced) <= limit.most_bytes:
             await self.app(scope, receive, send)
         else:
+            if not any(name == b"expect" for name, _ in scope["headers"]):
+                await read_off(_pieces(receive))
             await limit.refusal().response()(scope, receive, send)
 
 
@@ -34,7 +38,17 @@ def _counted(receive: Receive, limit: Limit) -> Receive:
         message = await receive()
         seen += len(message.get("body", b""))
         if seen > limit.most_bytes:
+            if message.get("more_body"):
+                await read_off(_pieces(receive))
             raise limit.refusal()
         return message
 
     return counted
+
+
+async def _pieces(receive: Receive) -> AsyncIterator[bytes]:
+    more = True
+    while more:
+        message = await receive()
+        more = message.get("more_body", False)
+        yield message.get("body", b"")

@@ -94,12 +94,31 @@ def test_a_body_over_the_limit_that_does_not_say_its_length(make_api: Callable[.
     async def pieces() -> AsyncIterator[bytes]:
         nonlocal sent
         for _ in range(1_000):
-            sent += 100
-            yield b"x" * 100
+            sent += 1 << 16
+            yield b"x" * (1 << 16)
 
     status, code, _ = api.refused("POST", path, content=pieces(), headers=JSON)
     assert (status, code) == (413, "body_too_large")
-    assert sent < 1_000
+    assert sent < 16 << 20
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_refused_body_is_read_off_so_that_who_sends_it_hears_why(
+    make_api: Callable[..., Api], announced: bool
+) -> None:
+    """A connection that is closed with bytes unread is reset, and the answer is lost with it."""
+    api = make_api(max_body_bytes=199)
+    sent = 0
+
+    async def pieces() -> AsyncIterator[bytes]:
+        nonlocal sent
+        for _ in range(20):
+            sent += 1
+            yield b"x" * 100
+
+    length = {"content-length": "2000"} if announced else {}
+    status, code, _ = api.refused("POST", PATHS[0], content=pieces(), headers={**JSON, **length})
+    assert (status, code, sent) == (413, "body_too_large", 20)
 
 
 def test_a_body_in_pieces_is_put_together(api: Api) -> None:
