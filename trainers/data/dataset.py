@@ -1,0 +1,37 @@
+"""Data as training sees it: tensors to learn from and to be judged by. The sealed test part is never among them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+Task = Literal["classification", "regression", "language", "sequence", "generation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Samples: inputs and targets of the same length. They may be small integers where floats come later."""
+
+    inputs: Tensor
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What a training is given of a data set."""
+
+    name: str
+    task: Task
+    train: Part
+    validation: Part
+    shape: tuple[int, ...]
+    """Of one input."""
+    outputs: int
+    """Classes, or numbers to predict, or symbols of a vocabulary."""
+    fingerprint: str
+    """SHA-256 of the data as they were read, in hexadecimal: the same data, the same text."""
+    labels: tuple[str, ...] = ()
+    """What the outputs are called, where that is known."""

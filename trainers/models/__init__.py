@@ -1,0 +1,1 @@
+"""Models: one file each, built from a shape, a number of outputs and what was chosen."""
