@@ -19,6 +19,8 @@ class RungValues:
         self._read = read
         self._trials: dict[int, Trial] = {}
         self._rungs: list[dict[int, float]] = []
+        self._origin: object = None
+        self._place = 0
         self._lock = threading.Lock()
 
     def count(self, history: History, rung: int, besides: int) -> int:
@@ -35,6 +37,21 @@ class RungValues:
         return found
 
     def _up_to_date(self, history: History, rung: int) -> Mapping[int, float]:
+        trail = history.trail
+        known = trail is not None and trail.origin is self._origin
+        changed = trail.since(self._place) if trail is not None and known else None
+        if changed is not None:
+            # None where this history is older than what is kept: nothing is forgotten for it.
+            for number in changed:
+                self._take(history.trials[number])
+        else:
+            self._compare(history)
+        if trail is not None:
+            self._origin, self._place = trail.origin, max(trail.end, self._place if known else 0)
+        return self._rungs[rung] if rung < len(self._rungs) else {}
+
+    def _compare(self, history: History) -> None:
+        """Go through all trials."""
         trials = list(history.trials.values())
         before = list(map(self._trials.get, history.trials))
         if len(trials) - sum(map(is_, before, repeat(None))) < len(self._trials):
@@ -44,7 +61,6 @@ class RungValues:
             before = [None] * len(trials)
         for trial in compress(trials, map(is_not, trials, before)):
             self._take(trial)
-        return self._rungs[rung] if rung < len(self._rungs) else {}
 
     def _take(self, trial: Trial) -> None:
         self._trials[trial.number] = trial

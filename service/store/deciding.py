@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from service.domain.decision import Decision
@@ -13,6 +14,11 @@ from service.store.clock import Clock
 
 _decisions = tables.decisions
 _suggesters = tables.suggesters
+# Alike in both, but each dialect has a statement of its own for it.
+_ADD = {
+    "postgresql": postgresql.insert(_decisions).on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(_decisions).on_conflict_do_nothing(),
+}
 _row = _suggesters.c.study_id == bindparam("study")
 _OWNER = select(_suggesters.c.owner).where(_row)
 _TAKE = update(_suggesters).where(
@@ -30,10 +36,8 @@ class SqlDecisions:
         """Add a decision; one of the same attempt and step is kept as it was first."""
         key = decision.key
         place = {"study_id": key.study_id, "number": key.number, "attempt": key.attempt, "step": decision.step}
-        there = select(_decisions.c.step).where(*[_decisions.c[name] == value for name, value in place.items()])
-        if self._connection.execute(there).first() is None:
-            told = {"act": decision.act, "reason": decision.reason, "basis": decision.basis, "at": decision.at}
-            self._connection.execute(insert(_decisions), {**place, **told})
+        told = {"act": decision.act, "reason": decision.reason, "basis": decision.basis, "at": decision.at}
+        self._connection.execute(_ADD[self._connection.dialect.name], {**place, **told})
 
     def list(self, study_id: int, number: int) -> Sequence[Decision]:
         """Read the decisions on a trial, in the order of attempts and steps."""

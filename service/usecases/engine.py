@@ -5,7 +5,7 @@ with the trial and the study. They are the engine's own and never come from outs
 """
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -38,6 +38,12 @@ class Curve:
     def __len__(self) -> int:
         return len(self.steps)
 
+    def copy(self) -> "Curve":
+        """Another one with the same points."""
+        made = Curve()
+        made.steps, made.values = self.steps[:], self.values[:]
+        return made
+
 
 def judged(definition: StudyDefinition) -> str:
     """The metric whose curves an engine is shown: the one that the scheduler names, or the first objective's."""
@@ -50,6 +56,26 @@ def judged(definition: StudyDefinition) -> str:
 
 class Exhausted(Exception):
     """Every point of the space has been suggested: there is nothing left to try."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """Which trials changed one after the other up to a moment: who keeps what he made of them need not compare all.
+
+    `origin` tells trails apart. The list may grow on: what lies behind `end` came later.
+    """
+
+    origin: object
+    numbers: Sequence[int]
+    begin: int
+    """How many changes there were before the first of these."""
+    end: int
+
+    def since(self, place: int) -> Sequence[int] | None:
+        """The changes behind a place, none if the place is behind this moment; None if they are forgotten by now."""
+        if place < self.begin:
+            return None
+        return self.numbers[place - self.begin : self.end - self.begin]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +92,7 @@ class History:
     trials: Mapping[int, Trial]
     curves: Mapping[int, Curve]
     system: System = field(default_factory=nothing)
+    trail: Trail | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from service.usecases.engine import Curve, Engine, History, Latest, Verdict, jud
 from service.usecases.mirrors import Mirrors, curve
 from service.usecases.ports import Store, Transaction
 from service.usecases.reporting import GO_ON, ReportItem, Taken, report_together
+from service.usecases.running_curves import RunningCurves
 from service.usecases.stopping import Watches
 from service.wire.lease import Directive, Reported
 from service.wire.scheduler import AutoScheduler, NoScheduler
@@ -42,14 +43,21 @@ class Judge:
         self._mirrors = mirrors
         self._run = run
         self._seen: OrderedDict[AttemptKey, int | None] = OrderedDict()
+        self._curves = RunningCurves()
         self._take = partial(report_together, watches=Watches())
 
     async def report(self, item: ReportItem) -> Reported:
         """Store the points; then, where a decision may fall, add its directive to the answer."""
         taken = await self._store.write_together(self._take, item)
+        if isinstance(taken.study.definition.scheduler, NoScheduler):
+            return taken.answer
+        self._curves.follow(taken)
         if taken.answer.directive.type != "continue" or not taken.points or not self._may_decide(taken):
             return taken.answer
-        case = await self._store.read(partial(self._case, study=item.study, number=item.number))
+        known = self._curves.of(taken)
+        case = await self._store.read(partial(self._case, study=item.study, number=item.number, known=known))
+        if known is None:
+            self._curves.learn(taken, case.curve)
         verdict: Verdict = await self._run(
             partial(self._engine.judge, case.history, case.trial, case.curve, _latest(taken))
         )
@@ -60,16 +68,14 @@ class Judge:
         return taken.answer.model_copy(update={"directive": directive})
 
     def _may_decide(self, taken: Taken) -> bool:
-        """Whether to think at all; always at the first report that this process sees of an attempt.
+        """Whether to think at all; always where the reports before this one were not taken in by this process.
 
         Another one may have died between storing a report and judging it.
         """
         scheduler, step = taken.study.definition.scheduler, taken.points[-1].step
-        if isinstance(scheduler, NoScheduler):
-            return False
-        if taken.key not in self._seen:
+        if taken.key not in self._seen and taken.before is not None:
             return True
-        next_step = self._seen[taken.key]
+        next_step = self._seen.get(taken.key)
         return may_decide(scheduler, taken.before, step) if next_step is None else step >= next_step
 
     def _judged(self, key: AttemptKey, next_step: int | None) -> None:
@@ -78,12 +84,12 @@ class Judge:
         if len(self._seen) > _ATTEMPTS_KNOWN:
             self._seen.popitem(last=False)
 
-    def _case(self, tx: Transaction, study: str, number: int) -> Case:
+    def _case(self, tx: Transaction, study: str, number: int, known: Curve | None) -> Case:
         found = tx.studies.get(study)
-        trial = tx.trials.get(found.id, number)
-        points = tx.points.curves(found.id, [number], judged(found.definition)).get(number, ())
         history = self._mirrors.of(tx, found).history(tx, found)
-        return Case(history, trial, curve(points))
+        if known is None:
+            known = curve(tx.points.curves(found.id, [number], judged(found.definition)).get(number, ()))
+        return Case(history, history.trials[number], known)
 
 
 def _latest(taken: Taken) -> Latest:
@@ -95,23 +101,26 @@ def _decide(tx: Transaction, taken: Taken, verdict: Verdict, token: int) -> Dire
     """Write a decision down with what it was based on; answer what the trial is to do."""
     key = taken.key
     trial = tx.trials.lock(key.study_id, key.number)
-    attempt = tx.attempts.lock([key]).get(key)
-    if attempt is None or attempt.token != token or not attempt.live or trial.state != "running":
-        return (attempt.directive if attempt else None) or GO_ON
-    if attempt.directive is not None and attempt.directive.type == "stop":
-        return attempt.directive  # a rule or a user was faster
+    current = trial.state == "running" and trial.token == token
+    if current and verdict.act == "continue":
+        _note(tx, taken, verdict, trial, "continue")
+        return Directive(type="continue", reason=verdict.reason)
+    attempt = tx.attempts.lock([key])[key]
+    if not current or (attempt.directive is not None and attempt.directive.type == "stop"):
+        return attempt.directive or GO_ON  # a rule or a user was faster
     act = _possible(verdict.act, taken.study, attempt)
+    _note(tx, taken, verdict, trial, act)
+    attempt = attempt.told(Directive(type=act, reason=verdict.reason))
+    tx.attempts.save([attempt])
+    return attempt.directive or GO_ON
+
+
+def _note(tx: Transaction, taken: Taken, verdict: Verdict, trial: Trial, act: Told) -> None:
     if verdict.basis is not None:
         step, basis = taken.points[-1].step, asdict(verdict.basis)
-        tx.decisions.append(Decision(key=key, step=step, act=act, reason=verdict.reason, basis=basis, at=tx.now))
+        tx.decisions.append(Decision(key=taken.key, step=step, act=act, reason=verdict.reason, basis=basis, at=tx.now))
     if verdict.system:
         tx.trials.save(replace(trial, system={**trial.system, **verdict.system}))
-    directive = Directive(type=act, reason=verdict.reason)
-    if act == "continue":
-        return directive
-    attempt = attempt.told(directive)
-    tx.attempts.save([attempt])
-    return attempt.directive or directive
 
 
 def _possible(act: Told, study: Study, attempt: Attempt) -> Told:

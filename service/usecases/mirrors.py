@@ -13,13 +13,14 @@ from typing import Literal
 from service.domain.curve import better
 from service.domain.study import Study
 from service.domain.trial import Trial
-from service.usecases.engine import Curve, History, judged
+from service.usecases.engine import Curve, History, Trail, judged
 from service.usecases.ports import Transaction
 from service.wire.trial import TrialState
 
 # What a chunk takes while it is read is memory that the process keeps: small ones, so that it is little.
 _AT_ONCE = 1_000
 _CURVES_AT_ONCE = 200
+_LONGEST_TRAIL = 4_000
 
 
 class Mirror:
@@ -32,6 +33,9 @@ class Mirror:
         self._curves: dict[int, Curve] = {}
         self._uncharted: set[int] = set()
         self._best: Trial | None = None
+        self._origin = object()
+        self._trail: list[int] = []
+        self._trail_begin = 0
         self._lock = threading.Lock()
 
     def refresh(self, tx: Transaction, study: Study) -> None:
@@ -49,7 +53,9 @@ class Mirror:
         with self._lock:
             if self._uncharted:
                 self._chart(tx, study)
-            return History(study, dict(self.trials), dict(self._curves), study.system)
+            end = self._trail_begin + len(self._trail)
+            trail = Trail(self._origin, self._trail, self._trail_begin, end)
+            return History(study, dict(self.trials), dict(self._curves), study.system, trail)
 
     def _chart(self, tx: Transaction, study: Study) -> None:
         metric, numbers = judged(study.definition), sorted(self._uncharted)
@@ -71,11 +77,16 @@ class Mirror:
                 self.counts[before.state] -= 1
             self.counts[trial.state] += 1
             self.trials[trial.number] = trial
+            self._trail.append(trial.number)
             if trial.state not in {"queued", "running"}:
                 self._uncharted.add(trial.number)
             value = _value(trial, objective.metric)
             if value is not None and self._beats(trial, value, objective.metric, objective.direction):
                 self._best = trial
+        if len(self._trail) > _LONGEST_TRAIL:
+            # A new list: histories still hold the one before it.
+            self._trail_begin += len(self._trail)
+            self._trail = []
 
     def _beats(self, trial: Trial, value: float, metric: str, direction: Literal["minimize", "maximize"]) -> bool:
         best = _value(self._best, metric) if self._best is not None else None
