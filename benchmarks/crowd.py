@@ -19,7 +19,7 @@ AT_ONCE = 16
 SPREAD = 10.0
 """The seconds over which they come: nobody starts a thousand workers in one moment."""
 _CONNECTIONS_EACH = 2
-_WAITS = (20.0, 30.0)
+_WAITS = (40.0, 50.0)
 
 
 @dataclass(slots=True)
@@ -45,24 +45,28 @@ class Idle:
         }
         self.every = (await talk.put(f"/v1/workers/{self.id}", body))["heartbeat_seconds"]
 
-    async def beat(self, talk: Talk, begin: float) -> None:
+    async def beat(self, talk: Talk, begin: float, chance: random.Random) -> None:
         """Say that it lives, as often as it was told to."""
         await asyncio.sleep(begin)
+        rest = chance.random()  # as far as it is on the way to its next one: they came at all times
         while True:
             body = {"instance": self.instance, "clock": datetime.now(UTC).isoformat()}
-            await talk.post(f"/v1/workers/{self.id}:heartbeat", body)
+            self.every = (await talk.post(f"/v1/workers/{self.id}:heartbeat", body))["heartbeat_seconds"]
             self.beats += 1
-            await asyncio.sleep(self.every)
+            await asyncio.sleep(rest * self.every)
+            rest = 1.0
 
     async def poll(self, talk: Talk, begin: float, chance: random.Random) -> None:
         """Wait for trials, again and again."""
         await asyncio.sleep(begin)
+        rest = chance.random()
         while True:
             body = {
                 "instance": self.instance,
                 "request_id": f"{chance.getrandbits(128):032x}",
-                "wait_seconds": chance.uniform(*_WAITS),
+                "wait_seconds": rest * chance.uniform(*_WAITS),
             }
+            rest = 1.0
             told = await talk.post(f"/v1/workers/{self.id}:acquire", body)
             if told["leases"]:
                 raise RuntimeError("an idle worker was given a trial")
@@ -98,7 +102,7 @@ class Crowd:
             beating, polling = Talk(self._port), Talk(self._port)
             self._talks += [beating, polling]
             begin = self._chance.uniform(0, SPREAD)
-            self._tasks.append(asyncio.create_task(worker.beat(beating, begin)))
+            self._tasks.append(asyncio.create_task(worker.beat(beating, begin, self._chance)))
             self._tasks.append(asyncio.create_task(worker.poll(polling, begin, self._chance)))
 
     async def stop(self) -> str:

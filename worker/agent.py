@@ -171,7 +171,7 @@ class Agent:
 
     def _patience(self) -> float:
         """How long to wait for trials: no longer than until there is reason to end for want of them."""
-        usual = min(self._timing.acquire, 30.0)
+        usual = min(self._timing.acquire, 50.0)
         if self.plan.exit_when_idle is None or self._running:
             return usual
         left = self._idle_since + self.plan.exit_when_idle - self._outside.monotonic()
@@ -219,6 +219,7 @@ class Agent:
             await self._give_back(lease, why)
             return
         self._taken += 1
+        self._pulse.begin()
         slot = self._free.pop(0)
         spool = Spool.new(folder_of(self.attempts, lease), lease, self._client.server, self._board.warn)
         attempt = Attempt(

@@ -50,18 +50,36 @@ class Pulse:
         self._now = now
         self._hear = hear
         self.every = 10.0
+        self._rest: float | None = None
+        self._begun = asyncio.Event()
+
+    def begin(self) -> None:
+        """Beat as often as the server wants it of one who trains: something has begun to run."""
+        self._begun.set()
 
     async def run(self) -> None:
         """Beat until cancelled; what the server refuses is raised."""
         while True:
-            await asyncio.sleep(self.every)
+            await self._pause()
             await self.beat()
+
+    async def _pause(self) -> None:
+        """Wait for the next beat: with nothing to hold as long as the server allows, until something begins."""
+        if self._rest is not None and not self._running():
+            self._begun.clear()
+            try:
+                async with asyncio.timeout(self._rest):
+                    await self._begun.wait()
+            except TimeoutError:
+                return
+        await asyncio.sleep(self.every)
 
     async def beat(self, *, leaving: bool = False) -> None:
         """Beat once. What begins while the answer is on its way is not in it, and is left alone."""
         told = dict(self._running())
         gpus = await asyncio.to_thread(self._gpus)
         answer = await self._client.heartbeat(self._worker, lambda: self._body(gpus, leaving=leaving))
+        self._rest = answer.heartbeat_seconds if not answer.leases else None
         self._hear(answer)
         for one in answer.leases:
             for held, attempt in told.items():

@@ -55,7 +55,15 @@ def beat_together(tx: Transaction, beats: Sequence[Beat]) -> Sequence[HeartbeatA
             seen[worker.id] = known[worker.id] = after
         if beat.body.leaving:
             leaving.append(worker.id)
-        answers.append(HeartbeatAnswer(leases=held, directive=workers.told(after), clock_skew_seconds=after.clock_skew))
+        often = workers.HEARTBEATS_PER_TTL if held else workers.IDLE_HEARTBEATS_PER_TTL
+        answers.append(
+            HeartbeatAnswer(
+                leases=held,
+                directive=workers.told(after),
+                clock_skew_seconds=after.clock_skew,
+                heartbeat_seconds=beat.ttl_seconds / often,
+            )
+        )
     _write(tx, before, attempts)
     tx.workers.save(list(seen.values()))
     for worker_id in leaving:

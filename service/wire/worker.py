@@ -91,7 +91,7 @@ class Acquire(Request):
     instance: Instance
     request_id: RequestId = Field(description="Sent again with the same id, the same leases are answered.")
     max_trials: int = Field(default=1, ge=1, le=64, description="As many as there are free slots.")
-    wait_seconds: float = Field(default=20.0, ge=0, le=30, description="How long to wait when there is none.")
+    wait_seconds: float = Field(default=20.0, ge=0, le=50, description="How long to wait when there is none.")
     selectors: Selectors = Selectors()
     resumes: bool = Field(default=True, description="Whether it keeps checkpoints and goes on with paused trials.")
 
@@ -140,6 +140,9 @@ class HeartbeatAnswer(Answer):
     leases: tuple[HeldAnswer, ...]
     directive: Directive = Field(description="`continue`, or `drain`: take no more trials.")
     clock_skew_seconds: float | None = None
+    heartbeat_seconds: float | None = Field(
+        default=None, gt=0, description="When to beat again at the latest: a worker that holds nothing has more time."
+    )
 
 
 class Worker(Answer):

@@ -33,6 +33,13 @@ def test_a_heartbeat_renews_all_that_a_worker_holds(fleet: Fleet) -> None:
     assert fleet.desk.report(leases[0], 0.5).acked_seq == 1
 
 
+def test_who_holds_nothing_may_rest_longer(fleet: Fleet) -> None:
+    fleet.desk.enqueue()
+    assert fleet.beat().heartbeat_seconds == TTL / 2
+    (lease,) = fleet.leases()
+    assert fleet.beat(1, lease).heartbeat_seconds == TTL / 6
+
+
 def test_what_a_report_has_written_stays(fleet: Fleet) -> None:
     fleet.desk.enqueue()
     (lease,) = fleet.leases()
