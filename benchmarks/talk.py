@@ -6,7 +6,7 @@ import time
 from functools import partial
 from typing import Any, Self, cast
 
-_IDLE_SECONDS = 2.0
+_IDLE_SECONDS = 60.0
 
 
 class Talk(asyncio.Protocol):
@@ -68,7 +68,7 @@ class Talk(asyncio.Protocol):
 
     async def _call(self, method: str, path: str, body: bytes) -> Any:
         if time.perf_counter() - self._used > _IDLE_SECONDS:
-            # The server hangs up on those who have been silent for some seconds.
+            # The server hangs up on those who have been silent for a minute.
             await self.connect()
         assert self._transport is not None
         self._answer = asyncio.get_running_loop().create_future()

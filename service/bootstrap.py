@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import platform
+import resource
 import secrets
 import signal
 import socket
@@ -40,6 +41,7 @@ from service.usecases import auditing, tokens, warming
 from service.usecases.acquiring import Acquirer
 from service.usecases.analysis.analyses import Analyses
 from service.usecases.artifacts import Artifacts
+from service.usecases.attendance import Attendance
 from service.usecases.gathering import Gathering
 from service.usecases.importing import Imported, Wish
 from service.usecases.judging import Judge
@@ -56,6 +58,8 @@ from service.wire.token import CreatedToken, NewToken, Token
 _log = logging.getLogger(__name__)
 _PATIENCE_SECONDS = 30.0
 _GRACE_SECONDS = 10
+_SILENT_SECONDS = 65
+"""How long a connection without requests is kept: workers call again within a minute, and need no new one then."""
 _SUGGESTERS = 4
 _JUDGES = 2
 # A request passes from thread to thread some three times. While one thinks, each pass waits for the interpreter, five
@@ -104,7 +108,14 @@ def build_app(settings: Settings, store: Store) -> Application:
     suggester = Suggester(store, engine, mirrors, _in(suggesting), owner=secrets.token_hex(16))
     analyses = Analyses(store, OptunaAnalyst(), mirrors, _in(reading), _in(analysing))
     ttl = settings.lease_ttl_seconds
-    acquirer = Acquirer(store, Lobby(store, suggester), ttl_seconds=ttl, drain_bad_machines=settings.drain_bad_machines)
+    attendance = Attendance(store, ttl, min(_GATHER_SECONDS, ttl / 60))
+    acquirer = Acquirer(
+        store,
+        Lobby(store, suggester),
+        ttl_seconds=ttl,
+        drain_bad_machines=settings.drain_bad_machines,
+        attendance=attendance,
+    )
     artifacts = _artifacts(settings)
     services = Services(
         store=store,
@@ -116,6 +127,7 @@ def build_app(settings: Settings, store: Store) -> Application:
         acquirer=acquirer,
         keeper=Keeper(store, artifacts, ttl_seconds=ttl),
         gathering=Gathering(min(_GATHER_SECONDS, ttl / 60)),
+        attendance=attendance,
         draw_seed=lambda: secrets.randbits(63),
         version=program_version(),
         lease_ttl_seconds=ttl,
@@ -200,7 +212,9 @@ def serve(settings: Settings, *, ready: Callable[[str], None] | None = None) -> 
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
+        timeout_keep_alive=_SILENT_SECONDS,
     )
+    _open_many()
     _log.info("serving %s (Python %s, %s)", address, platform.python_version(), store.info.database)
     if ready is not None:
         ready(address)
@@ -275,6 +289,13 @@ class _Server(uvicorn.Server):
         """Stop listening, let requests finish, then end."""
         self._app.state.served.feed.close()
         await super().shutdown(sockets)
+
+
+def _open_many() -> None:
+    """Open as many connections as the system lets us: each idle worker holds two."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def can_be_ruled(settings: Settings, store: Store) -> None:

@@ -76,7 +76,8 @@ class Client:
         self.http = httpx2.AsyncClient(
             headers={"User-Agent": f"basin-worker/{version}", "Accept": JSON},
             timeout=httpx2.Timeout(seconds, connect=min(seconds, 10.0), pool=None),
-            limits=httpx2.Limits(max_connections=64, max_keepalive_connections=16),
+            # The server hangs up a little later: a call never meets a connection that is being closed.
+            limits=httpx2.Limits(max_connections=64, max_keepalive_connections=16, keepalive_expiry=60.0),
             transport=transport,
             # A proxy of the environment cannot reach this machine's own addresses.
             trust_env=url.hostname not in _HERE,

@@ -11,6 +11,7 @@ from service.http.signing import SIGNATURE, Signed
 from service.http.throttle import Throttle
 from service.usecases.acquiring import Acquirer
 from service.usecases.analysis.analyses import Analyses
+from service.usecases.attendance import Attendance
 from service.usecases.gathering import Gathering
 from service.usecases.judging import Judge
 from service.usecases.keeping import Keeper
@@ -37,6 +38,7 @@ class Services:
     acquirer: Acquirer | None = None
     keeper: Keeper | None = None
     gathering: Gathering | None = None
+    attendance: Attendance | None = None
     version: str
     lease_ttl_seconds: float = 60.0
     max_body_bytes: int = 2_000_000

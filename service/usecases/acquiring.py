@@ -9,6 +9,7 @@ from service.domain.actor import LOCAL, Actor
 from service.domain.errors import NotFound
 from service.domain.worker import Worker, chosen, serves
 from service.usecases import ailing, leasing, settling, workers
+from service.usecases.attendance import LONGEST_WAIT_TTLS, Attendance
 from service.usecases.leasing import LEASES, Taker
 from service.usecases.lobby import Guest, Lobby
 from service.usecases.once import once
@@ -44,8 +45,17 @@ class Nothing:
 class Acquirer:
     """Grants trials to workers. Without a lobby nobody waits."""
 
-    def __init__(self, store: Store, lobby: Lobby | None, *, ttl_seconds: float, drain_bad_machines: bool) -> None:
+    def __init__(
+        self,
+        store: Store,
+        lobby: Lobby | None,
+        *,
+        ttl_seconds: float,
+        drain_bad_machines: bool,
+        attendance: Attendance | None = None,
+    ) -> None:
         self._store = store
+        self._attendance = attendance
         self._lobby = lobby
         self._ttl_seconds = ttl_seconds
         self._drain_bad_machines = drain_bad_machines
@@ -53,7 +63,7 @@ class Acquirer:
 
     async def acquire(self, worker_id: str, body: Acquire, actor: Actor = LOCAL) -> Acquired:
         """Trials of the studies that a worker can serve; if there are none, wait as long as it is willing to."""
-        until = time.monotonic() + body.wait_seconds
+        until = time.monotonic() + min(body.wait_seconds, LONGEST_WAIT_TTLS * self._ttl_seconds)
         before = self._nothing.pop(worker_id, None)
         if self._lobby is not None and body.wait_seconds and before is not None and _same(before, body):
             async with self._lobby.wait(before.worker, body.selectors) as guest:
@@ -85,6 +95,8 @@ class Acquirer:
     ) -> Acquired:
         """Wait, and look when called. Who waited in vain and comes again need not look, if nothing has happened."""
         answer = Acquired(leases=(), directive=workers.told(found.worker))
+        if self._attendance is not None:
+            self._attendance.waits(worker_id, body.instance)
         # Only the waiting is cut short, never a claim: its leases would belong to nobody.
         while not _done(answer) and (left := until - time.monotonic()) > 0:
             await guest.wait(left)

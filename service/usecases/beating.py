@@ -10,6 +10,7 @@ from service.domain.study import Study
 from service.domain.trial import Attempt, AttemptKey
 from service.domain.worker import Worker
 from service.usecases import workers
+from service.usecases.attendance import REST_TTLS
 from service.usecases.ports import Transaction
 from service.usecases.record import worker_event
 from service.usecases.reviving import revived
@@ -31,6 +32,8 @@ class Beat:
     body: Heartbeat
     ttl_seconds: float
     actor: Actor = LOCAL
+    waits: bool = False
+    """Whether the worker is known to wait for trials, which says that it lives."""
 
 
 def beat_together(tx: Transaction, beats: Sequence[Beat]) -> Sequence[HeartbeatAnswer | BaseException]:
@@ -55,13 +58,12 @@ def beat_together(tx: Transaction, beats: Sequence[Beat]) -> Sequence[HeartbeatA
             seen[worker.id] = known[worker.id] = after
         if beat.body.leaving:
             leaving.append(worker.id)
-        often = workers.HEARTBEATS_PER_TTL if held else workers.IDLE_HEARTBEATS_PER_TTL
         answers.append(
             HeartbeatAnswer(
                 leases=held,
                 directive=workers.told(after),
                 clock_skew_seconds=after.clock_skew,
-                heartbeat_seconds=beat.ttl_seconds / often,
+                heartbeat_seconds=_next(beat),
             )
         )
     _write(tx, before, attempts)
@@ -69,6 +71,13 @@ def beat_together(tx: Transaction, beats: Sequence[Beat]) -> Sequence[HeartbeatA
     for worker_id in leaving:
         workers.give_up(tx, worker_id, "the worker has left")
     return answers
+
+
+def _next(beat: Beat) -> float:
+    """When to beat again: who holds nothing has more time."""
+    if beat.body.leases:
+        return beat.ttl_seconds / workers.HEARTBEATS_PER_TTL
+    return beat.ttl_seconds * REST_TTLS if beat.waits else beat.ttl_seconds / workers.IDLE_HEARTBEATS_PER_TTL
 
 
 def _renewed(

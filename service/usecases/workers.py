@@ -15,7 +15,7 @@ from service.wire.worker import OLDEST_PROTOCOL, PROTOCOL, Drain, NewWorker
 
 HEARTBEATS_PER_TTL = 6
 IDLE_HEARTBEATS_PER_TTL = 2
-"""Of a worker that holds nothing: it waits for trials meanwhile, and a directive reaches it there."""
+"""Of a worker that holds nothing: it asks for trials meanwhile, and a directive reaches it there."""
 GO_ON = Directive(type="continue")
 _LEAST_SKEW_SECONDS = 5.0
 

@@ -111,7 +111,8 @@ async def heartbeat(
     if services.gathering is not None and not body.leases and not body.leaving:
         # Nothing hangs on it: those of a thousand idle workers share a commit.
         await services.gathering.wait()
-    beat = Beat(worker_id, body, services.lease_ttl_seconds, sender(request))
+    waits = services.attendance is not None and services.attendance.knows(worker_id)
+    beat = Beat(worker_id, body, services.lease_ttl_seconds, sender(request), waits)
     return answer(await services.store.write_together(beat_together, beat))
 
 
