@@ -79,7 +79,12 @@ class Resume:
 
 
 class Trial:
-    """One point of a search space, on its way through training."""
+    """One point of a search space, on its way through training.
+
+    `purpose` is 'search', or for another run of a trial 'confirm', 'refit' or 'reproduce'. Who says that it `refits`
+    trains then for so many `steps` on all data but the sealed test split, reports `test_...` metrics of that, and
+    leaves the model as its last checkpoint.
+    """
 
     def __init__(
         self,
@@ -95,6 +100,8 @@ class Trial:
         direction: Literal["minimize", "maximize"] = "minimize",
         settings: Mapping[str, Any] | None = None,
         horizon: int | None = None,
+        purpose: str = "search",
+        steps: int | None = None,
         device: str = "cpu",
         resume: Resume | None = None,
         checkpoints: Path | None = None,
@@ -111,6 +118,8 @@ class Trial:
         self.direction = direction
         self.settings = dict(settings or {})
         self.horizon = horizon
+        self.purpose = purpose
+        self.steps = steps
         self.device = device
         self.resume = resume
         self.user_attrs: dict[str, Any] = {}

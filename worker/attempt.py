@@ -254,6 +254,8 @@ class Attempt:
             direction=objective.direction if objective else "minimize",
             metrics=tuple(one.metric for one in lease.objectives),
             horizon=lease.horizon,
+            purpose=lease.purpose,
+            steps=lease.steps,
             device=self.slot.device,
             folder=str(self.folder),
             resume_step=None if resume is None else lease.resume_step,

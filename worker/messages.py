@@ -31,6 +31,8 @@ class Task:
     direction: Literal["minimize", "maximize"] = "minimize"
     metrics: tuple[str, ...] = ()
     horizon: int | None = None
+    purpose: str = "search"
+    steps: int | None = None
     device: str = "cpu"
     folder: str
     resume_step: int | None = None

@@ -62,6 +62,8 @@ def trial_of(view: TrialView) -> wire_trial.Trial:
         number=it.number,
         state=it.state,
         origin=it.origin,
+        purpose=it.purpose,
+        rerun_of=it.rerun.of if it.rerun else None,
         params=dict(it.params),
         resolved=resolved(view.study, it),
         values=None if it.values is None else dict(it.values),

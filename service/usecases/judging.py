@@ -22,6 +22,8 @@ T = TypeVar("T")
 Run = Callable[[Callable[[], T]], Awaitable[T]]
 Told = Literal["continue", "pause", "stop"]
 _ATTEMPTS_KNOWN = 100_000
+_NEVER = 2**63
+"""The step from which on a rerun is judged that goes the whole way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class Judge:
         if taken.answer.directive.type != "continue" or not taken.points or not self._may_decide(taken):
             return taken.answer
         case = await self._store.read(partial(self._case, study=item.study, number=item.number))
+        if not case.trial.searches:
+            return await self._rerun(case.trial, taken, item.report.token)
         verdict: Verdict = await self._run(
             partial(self._engine.judge, case.history, case.trial, case.curve, _latest(taken))
         )
@@ -57,6 +61,15 @@ class Judge:
         if verdict.basis is None and not verdict.system and verdict.act == "continue":
             return taken.answer
         directive = await self._store.write(partial(_decide, taken=taken, verdict=verdict, token=item.report.token))
+        return taken.answer.model_copy(update={"directive": directive})
+
+    async def _rerun(self, trial: Trial, taken: Taken, token: int) -> Reported:
+        """No scheduler judges a rerun. One that is to reproduce a trial is told when it has come as far."""
+        enough = trial.rerun.steps if trial.rerun is not None and trial.purpose == "reproduce" else None
+        self._judged(taken.key, _NEVER if enough is None else enough)
+        if enough is None or taken.points[-1].step < enough:
+            return taken.answer
+        directive = await self._store.write(partial(_enough, taken=taken, token=token))
         return taken.answer.model_copy(update={"directive": directive})
 
     def _may_decide(self, taken: Taken) -> bool:
@@ -89,6 +102,16 @@ class Judge:
 def _latest(taken: Taken) -> Latest:
     last = taken.points[-1]
     return Latest(step=last.step, metrics=last.metrics, elapsed=last.elapsed, cost=last.cost, resumes=taken.resumes)
+
+
+def _enough(tx: Transaction, taken: Taken, token: int) -> Directive:
+    """Tell a rerun that it has come as far as the trial that it reproduces."""
+    attempt = tx.attempts.lock([taken.key]).get(taken.key)
+    if attempt is None or attempt.token != token or not attempt.live:
+        return GO_ON
+    attempt = attempt.told(Directive(type="stop", reason="it has come as far as the trial that it reproduces"))
+    tx.attempts.save([attempt])
+    return attempt.directive or GO_ON
 
 
 def _decide(tx: Transaction, taken: Taken, verdict: Verdict, token: int) -> Directive:

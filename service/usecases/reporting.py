@@ -79,7 +79,8 @@ def report_together(
             found = revived(tx, study, found, item.report.token, item.actor, ttl_seconds=ttl)
             before = live(found, key, item.report.token, item.actor)
             attempt, new = take(before, item.report, tx.now, ttl)
-            if new and not _stopped(before) and (stop := watches.look(tx, study, before, new)):
+            stop = watches.look(tx, study, before, new) if new and not _stopped(before) else None
+            if stop is not None and _rules(tx, key, stop):
                 stops[key] = stop
                 attempt = attempt.told(told(stop))
         except BasinError as refusal:
@@ -103,6 +104,11 @@ def report_together(
 def _stopped(attempt: Attempt) -> bool:
     """Whether it has been told to stop already: nothing more is decided of it."""
     return attempt.directive is not None and attempt.directive.type == "stop"
+
+
+def _rules(tx: Transaction, key: AttemptKey, stop: Stop) -> bool:
+    """Whether a rule holds for a trial: one that is trained on everything has nothing to be patient about."""
+    return stop.rule == "nan" or tx.trials.get(key.study_id, key.number).purpose != "refit"
 
 
 def take(attempt: Attempt, report: Report, now: datetime, ttl_seconds: float) -> tuple[Attempt, list[Point]]:

@@ -17,7 +17,7 @@ from service.wire.message import (
     refuse,
 )
 from service.wire.objective import Limits, Objective, Trainer
-from service.wire.trial import Failure, NewPoint
+from service.wire.trial import Failure, NewPoint, Purpose
 
 Token = Annotated[int, Field(ge=1)]
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -75,6 +75,11 @@ class Lease(Answer):
     objectives: tuple[Objective, ...] = ()
     horizon: int | None = Field(default=None, description="The largest step that a trial of the study may come to.")
     limits: Limits = Limits()
+    purpose: Purpose = Field(
+        default="search",
+        description="What it is run for. 'refit' trains on all data but the sealed test split, and then looks at that.",
+    )
+    steps: int | None = Field(default=None, description="How far a rerun is to come, where that is known.")
 
 
 class LeaseList(Answer):
