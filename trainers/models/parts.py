@@ -1,0 +1,86 @@
+"""What models are put together from: the activation, the normalisation and the dropout that were chosen."""
+
+from collections.abc import Callable, Mapping
+
+from torch import nn
+
+from trainers.chosen import Chosen
+from trainers.space import BadParameter, Dimension, choice
+from trainers.techniques.activation import elu, gelu, leaky_relu, relu, sigmoid, silu, tanh
+from trainers.techniques.normalisation import batch, group, layer, none
+from trainers.techniques.regularization import dropout, spatial_dropout
+
+_ACTIVATIONS: Mapping[str, Callable[[Chosen], nn.Module]] = {
+    "relu": relu.make,
+    "leaky_relu": leaky_relu.make,
+    "elu": elu.make,
+    "gelu": gelu.make,
+    "silu": silu.make,
+    "tanh": tanh.make,
+    "sigmoid": sigmoid.make,
+}
+_NORMS: Mapping[str, Callable[[Chosen, int, int], nn.Module]] = {
+    "none": none.make,
+    "batch": batch.make,
+    "layer": layer.make,
+    "group": group.make,
+}
+
+ACTIVATION: tuple[Dimension, ...] = (
+    choice("activation", *_ACTIVATIONS, default="relu", summary="what a unit makes of its sum"),
+    *leaky_relu.TECHNIQUE.dimensions,
+    *elu.TECHNIQUE.dimensions,
+)
+DROPOUT = dropout.TECHNIQUE.dimensions
+SPATIAL_DROPOUT = spatial_dropout.TECHNIQUE.dimensions
+
+
+def norms(default: str) -> tuple[Dimension, ...]:
+    """The choice of a normalisation, and what each of them adds."""
+    return (
+        choice("norm", *_NORMS, default=default, summary="what holds the scale of activations"),
+        *batch.TECHNIQUE.dimensions,
+        *group.TECHNIQUE.dimensions,
+    )
+
+
+def activation(chosen: Chosen) -> nn.Module:
+    """A new activation: each place has one of its own, so that each can be watched."""
+    return _ACTIVATIONS[chosen.text("activation")](chosen)
+
+
+def norm(chosen: Chosen, width: int, dims: int) -> nn.Module:
+    """A normalisation for `width` channels of images (`dims` is 2), or for `width` numbers a sample (0)."""
+    return _NORMS[chosen.text("norm")](chosen, width, dims)
+
+
+def convolution(chosen: Chosen, before: int, after: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+    """A convolution that keeps the size of an image (but for its stride), with all that comes after one."""
+    # What a normalisation takes away right after need not be learnt.
+    bias = chosen.text("norm") == "none"
+    return nn.Sequential(
+        nn.Conv2d(before, after, kernel, stride=stride, padding=kernel // 2, bias=bias),
+        norm(chosen, after, 2),
+        activation(chosen),
+        spatial_dropout.make(chosen),
+    )
+
+
+def image(shape: tuple[int, ...], model: str) -> tuple[int, int, int]:
+    """Channels, height and width of an image; refuses what is none."""
+    if len(shape) != 3:
+        raise BadParameter("model", f"{model!r} takes images, but one input is of shape {tuple(shape)}; try 'mlp'")
+    return shape[0], shape[1], shape[2]
+
+
+def check_stages(shape: tuple[int, ...], stages: int, *, least: int = 1) -> None:
+    """Refuses more halvings of an image than leave `least` places in each direction."""
+    smaller = min(shape[1:])
+    most = 0
+    while smaller >> (most + 1) >= least:
+        most += 1
+    if stages > most:
+        size = f"{shape[1]} x {shape[2]}"
+        if most < 1:
+            raise BadParameter("stages", f"cannot halve images of {size}: they are too small for this model")
+        raise BadParameter("stages", f"must be at most {most} for images of {size}, not {stages}")
