@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from trainers.chosen import Chosen
-from trainers.data import scaling, tables, wanted
+from trainers.data import made, scaling, tables, text, wanted
 from trainers.data.dataset import Data, Part
 from trainers.data.splitting import Fold, Split, check_classes, split
 from trainers.data.wanted import DIMENSIONS, Wanted
@@ -34,6 +34,12 @@ SETS: Mapping[str, Set] = {
     "iris": Set(tables.iris, "150 flowers, four measurements, three species"),
     "diabetes": Set(tables.diabetes, "442 patients, ten measurements, one number"),
     "friedman": Set(tables.friedman, "Friedman's function of ten numbers, made, with known noise"),
+    "python-docs": Set(text.python_docs, "the help texts that come with Python, character by character"),
+    "parity": Set(made.parity, "bits, made: whether an odd number of them is set"),
+    "adding": Set(made.adding, "numbers, made: the sum of the two that are marked"),
+    "copy": Set(made.copy, "symbols, made: to be told again after a sign"),
+    "rings": Set(made.rings, "points of eight normal distributions on a ring, made"),
+    "text": Set(text.own, "your text: a file, or a folder of texts", own=True),
 }
 
 
@@ -95,7 +101,7 @@ def parted(name: str, chosen: Chosen, fold: Fold | None = None) -> tuple[Whole, 
 def _scales(whole: Whole, parts: Split) -> tuple[scaling.Scale | None, scaling.Scale | None]:
     """How inputs and targets are scaled: tokens and classes are not."""
     learned = whole.inputs[parts.train]
-    if not whole.inputs.is_floating_point() and whole.inputs.ndim != 4:
+    if whole.task in {"language", "sequence", "generation"}:
         return None, None
     # Pictures by channel, columns one by one; steps of a sequence are of one kind.
     over = (0, *range(2, learned.ndim)) if learned.ndim == 4 else tuple(range(learned.ndim - 1)) or (0,)

@@ -18,9 +18,13 @@ _FILES = (
     text("split_column", summary="column or array that says train, validation or test of each sample"),
     choice("task", "auto", "classification", "regression", default="auto", searched=False, summary="what to learn"),
     choice("missing", "refuse", "drop", "mean", default="refuse", searched=False, summary="what to do without a value"),
+    text("cache", summary="folder that keeps decoded pictures; ~/.cache/basin where it is not given"),
     whole("image_size", 8, 64, default=32, least=4, most=512, searched=False, summary="pixels a side, after scaling"),
 )
-_TEXT = (whole("context", 16, 256, default=64, least=2, searched=False, summary="characters of a sample"),)
+_TEXT = (
+    whole("context", 16, 256, default=64, least=2, searched=False, summary="characters of a sample"),
+    whole("characters", 10_000, 10_000_000, default=0, least=0, searched=False, summary="of the text; 0: all of them"),
+)
 _MADE = (
     whole("samples", 100, 10_000, default=1_000, least=12, searched=False, summary="how many are made"),
     whole("sequence_length", 4, 100, default=12, least=2, searched=False, summary="steps of a sequence"),
@@ -41,8 +45,10 @@ class Wanted:
     split_column: str = ""
     task: str = "auto"
     missing: str = "refuse"
+    cache: str = ""
     image_size: int = 32
     context: int = 64
+    characters: int = 0
     samples: int = 1_000
     sequence_length: int = 12
     data_noise: float = 0.1
