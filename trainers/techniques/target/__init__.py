@@ -1,0 +1,1 @@
+"""Targets: what becomes of them before they are learnt."""
