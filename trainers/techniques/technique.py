@@ -1,6 +1,6 @@
 """What is known of a technique beside its code: how it is chosen, what it adds to a space, what it cannot go with."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,6 +19,11 @@ Kind = Literal[
     "augmentation",
     "averaging",
 ]
+
+Groups = list[dict[str, Any]]
+"""Parameters as an optimizer takes them: those that decay, and those that do not."""
+Formula = Callable[[int], float]
+"""The share of the learning rate at a step, counted from 0. Beyond the last step it stays as it was there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +48,5 @@ class Technique:
     """The test that shows that it does what its paper says: `tests/unit/trainers/...::test_name`."""
     dimensions: tuple[Dimension, ...] = ()
     clashes: tuple[Clash, ...] = ()
+    with_others: bool = False
+    """Whether it goes with the others of its kind, switched by dimensions of its own, and is no value of a choice."""
