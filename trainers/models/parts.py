@@ -1,35 +1,15 @@
 """What models are put together from: the activation, the normalisation and the dropout that were chosen."""
 
-from collections.abc import Callable, Mapping
-
 from torch import nn
 
 from trainers.chosen import Chosen
-from trainers.space import BadParameter, Dimension, choice
-from trainers.techniques.activation import elu, gelu, leaky_relu, relu, sigmoid, silu, tanh
-from trainers.techniques.normalisation import batch, group, layer, none
+from trainers.space import BadParameter, Dimension
+from trainers.techniques import catalog
 from trainers.techniques.regularization import dropout, spatial_dropout
 
-_ACTIVATIONS: Mapping[str, Callable[[Chosen], nn.Module]] = {
-    "relu": relu.make,
-    "leaky_relu": leaky_relu.make,
-    "elu": elu.make,
-    "gelu": gelu.make,
-    "silu": silu.make,
-    "tanh": tanh.make,
-    "sigmoid": sigmoid.make,
-}
-_NORMS: Mapping[str, Callable[[Chosen, int, int], nn.Module]] = {
-    "none": none.make,
-    "batch": batch.make,
-    "layer": layer.make,
-    "group": group.make,
-}
-
 ACTIVATION: tuple[Dimension, ...] = (
-    choice("activation", *_ACTIVATIONS, default="relu", summary="what a unit makes of its sum"),
-    *leaky_relu.TECHNIQUE.dimensions,
-    *elu.TECHNIQUE.dimensions,
+    catalog.choice_of("activation", default="relu"),
+    *catalog.dimensions("activation"),
 )
 DROPOUT = dropout.TECHNIQUE.dimensions
 SPATIAL_DROPOUT = spatial_dropout.TECHNIQUE.dimensions
@@ -37,21 +17,19 @@ SPATIAL_DROPOUT = spatial_dropout.TECHNIQUE.dimensions
 
 def norms(default: str) -> tuple[Dimension, ...]:
     """The choice of a normalisation, and what each of them adds."""
-    return (
-        choice("norm", *_NORMS, default=default, summary="what holds the scale of activations"),
-        *batch.TECHNIQUE.dimensions,
-        *group.TECHNIQUE.dimensions,
-    )
+    return (catalog.choice_of("normalisation", default=default), *catalog.dimensions("normalisation"))
 
 
 def activation(chosen: Chosen) -> nn.Module:
     """A new activation: each place has one of its own, so that each can be watched."""
-    return _ACTIVATIONS[chosen.text("activation")](chosen)
+    made: nn.Module = catalog.maker("activation", chosen.text("activation"))(chosen)
+    return made
 
 
 def norm(chosen: Chosen, width: int, dims: int) -> nn.Module:
     """A normalisation for `width` channels of images (`dims` is 2), or for `width` numbers a sample (0)."""
-    return _NORMS[chosen.text("norm")](chosen, width, dims)
+    made: nn.Module = catalog.maker("normalisation", chosen.text("norm"))(chosen, width, dims)
+    return made
 
 
 def convolution(chosen: Chosen, before: int, after: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:

@@ -4,8 +4,8 @@ from torch.nn import functional
 
 from trainers.chosen import Chosen
 from trainers.data.dataset import Data
+from trainers.techniques.loss import class_weights
 from trainers.techniques.loss.targets import Loss, check_classes, shares
-from trainers.techniques.target import class_weights
 from trainers.techniques.technique import Technique
 
 TECHNIQUE = Technique(

@@ -4,8 +4,8 @@ from torch.nn import functional
 
 from trainers.chosen import Chosen
 from trainers.data.dataset import Data
+from trainers.techniques.loss import class_weights
 from trainers.techniques.loss.targets import Loss, check_classes, of_classes
-from trainers.techniques.target import class_weights
 from trainers.techniques.technique import Technique
 
 TECHNIQUE = Technique(
@@ -19,7 +19,7 @@ TECHNIQUE = Technique(
 
 def make(chosen: Chosen, data: Data) -> Loss:
     """Of classes, or of shares of classes."""
-    check_classes(TECHNIQUE.name, data)
+    check_classes(TECHNIQUE.name, data, every=False)
     if class_weights.make(chosen, data) is None:
         # PyTorch's own is one pass over the outputs.
         return lambda outputs, targets: functional.cross_entropy(

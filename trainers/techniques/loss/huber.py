@@ -5,7 +5,7 @@ from torch.nn import functional
 from trainers.chosen import Chosen
 from trainers.data.dataset import Data
 from trainers.space import real
-from trainers.techniques.loss.targets import Loss, shares
+from trainers.techniques.loss.targets import Loss, check_every, shares
 from trainers.techniques.technique import Technique
 
 TECHNIQUE = Technique(
@@ -32,4 +32,5 @@ TECHNIQUE = Technique(
 def make(chosen: Chosen, data: Data) -> Loss:
     """For numbers; of classes it takes the share of each, which is 1 for the right one."""
     delta = chosen.real("huber_delta")
+    check_every(TECHNIQUE.name, data)
     return lambda outputs, targets: functional.huber_loss(outputs, shares(outputs, targets), delta=delta)

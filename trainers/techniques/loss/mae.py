@@ -4,7 +4,7 @@ from torch.nn import functional
 
 from trainers.chosen import Chosen
 from trainers.data.dataset import Data
-from trainers.techniques.loss.targets import Loss, shares
+from trainers.techniques.loss.targets import Loss, check_every, shares
 from trainers.techniques.technique import Technique
 
 TECHNIQUE = Technique(
@@ -18,4 +18,5 @@ TECHNIQUE = Technique(
 
 def make(chosen: Chosen, data: Data) -> Loss:
     """For numbers; of classes it takes the share of each, which is 1 for the right one."""
+    check_every(TECHNIQUE.name, data)
     return lambda outputs, targets: functional.l1_loss(outputs, shares(outputs, targets))

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from trainers.chosen import Chosen
-from trainers.data.dataset import Data
+from trainers.data.dataset import IGNORED, Data
 from trainers.space import BadParameter
-from trainers.techniques.target import class_weights
+from trainers.techniques.loss import class_weights
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Takes outputs and targets, and gives the mean over samples."""
@@ -19,10 +19,20 @@ def has_classes(data: Data) -> bool:
     return not data.train.targets.is_floating_point()
 
 
-def check_classes(name: str, data: Data) -> None:
-    """Refuses a loss that needs classes where there are numbers to predict."""
+def check_classes(name: str, data: Data, *, every: bool = True) -> None:
+    """Refuses a loss of classes where there are numbers, and with `every` where some steps are not asked for."""
     if not has_classes(data):
         raise BadParameter("loss", f"{name!r} is of classes, but {data.name} has numbers to predict; try 'mse'")
+    if every:
+        check_every(name, data)
+
+
+def check_every(name: str, data: Data) -> None:
+    """Refuses a loss that needs a target at each step where some have none."""
+    if has_classes(data) and bool((data.train.targets == IGNORED).any()):
+        raise BadParameter(
+            "loss", f"{name!r} needs a target at each step, but {data.name} has some without; try 'cross_entropy'"
+        )
 
 
 def shares(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -37,12 +47,14 @@ def expected(losses: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
     if targets.is_floating_point():
         counted = targets if weights is None else targets * weights
         return (losses * counted).sum(-1).mean()
-    taken = losses.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
-    return (taken if weights is None else taken * weights[targets]).mean()
+    asked = targets != IGNORED
+    right = targets.clamp(min=0)
+    taken = losses.gather(-1, right.unsqueeze(-1)).squeeze(-1) * asked
+    return (taken if weights is None else taken * weights[right]).sum() / asked.sum().clamp(min=1)
 
 
 def of_classes(name: str, chosen: Chosen, data: Data, losses: Callable[[Tensor], Tensor]) -> Loss:
     """A loss made of what each class would cost if it were the right one, with the weights of classes."""
-    check_classes(name, data)
+    check_classes(name, data, every=False)
     weights = class_weights.make(chosen, data)
     return lambda outputs, targets: expected(losses(outputs), targets, weights)

@@ -4,16 +4,17 @@ import torch
 from torch import Tensor
 
 from trainers.chosen import Chosen
-from trainers.data.dataset import Data
-from trainers.space import real
+from trainers.data.dataset import IGNORED, Data
+from trainers.space import BadParameter, real
 from trainers.techniques.technique import Technique
 
 TECHNIQUE = Technique(
-    kind="target",
+    kind="loss",
     name="class_weights",
+    with_others=True,
     summary="samples of rare classes count more: by the inverse of how often their class is, to this power",
     paper="King, Zeng 2001: Logistic regression in rare events data",
-    test="tests/unit/trainers/techniques/test_target.py::test_class_weights_find_the_rare_class",
+    test="tests/unit/trainers/techniques/test_loss.py::test_class_weights_find_the_rare_class",
     dimensions=(
         real(
             "class_weights",
@@ -33,6 +34,9 @@ def make(chosen: Chosen, data: Data) -> Tensor | None:
     power = chosen.real("class_weights")
     if power == 0:
         return None
-    counts = torch.bincount(data.train.targets.flatten(), minlength=data.outputs).float()
+    targets = data.train.targets
+    if targets.is_floating_point():
+        raise BadParameter("class_weights", f"must be 0 for {data.name}: it has no classes, but numbers to predict")
+    counts = torch.bincount(targets[targets != IGNORED], minlength=data.outputs).float()
     weights = counts.clamp(min=1.0).pow(-power)
     return weights * counts.sum() / (weights * counts).sum()

@@ -1,1 +1,0 @@
-"""Targets: what becomes of them before they are learnt."""
