@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from trainers.health import signals
 
-MEASURES = ("grad_norm", "first_grad", "last_grad", "update_ratio")
 _TINY = 1e-30
 
 
@@ -21,8 +20,7 @@ class StepProbe:
         looked_up = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
         self._weights = [one for one in self._all if one.ndim > 1 and id(one) not in looked_up] or self._all
         self._sizes = signals.sizes(self._weights)
-        self.measured: Tensor | None = None
-        """MEASURES of the last step that was watched, on the device."""
+        self._measured: dict[str, Tensor] = {}
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -38,7 +36,12 @@ class StepProbe:
         yield
         moved = torch._foreach_sub([one.detach() for one in self._weights], before)
         ratio = (signals.norms(moved) / signals.norms(before).clamp(min=_TINY)).max()
-        self.measured = torch.stack([total, first, last, ratio])
+        self._measured = {"grad_norm": total, "first_grad": first, "last_grad": last, "update_ratio": ratio}
+
+    def taken(self) -> dict[str, Tensor]:
+        """What the last step that was watched has shown, on the device; then it is let go."""
+        measured, self._measured = self._measured, {}
+        return measured
 
     def _means(self, layers: list[Tensor]) -> tuple[Tensor, Tensor]:
         """The root mean square of the first layer's gradient, and of the last one's."""

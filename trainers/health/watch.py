@@ -1,19 +1,19 @@
 """The watch over one training: what its loop calls once an epoch. It changes nothing of what is trained.
 
-watch = Watch(model, inputs, targets, loss)
-...                                           # each epoch:
-with watch.step(optimizer):                   # around one step, best the last, before gradients are clipped
+watch = Watch(model, loss, samples, validation)
+...                                             # each epoch:
+with watch.step(optimizer):                     # around one step, best the last, before gradients are clipped
     optimizer.step()
-with watch.units():                           # around one batch of evaluation
-    outputs = model(batch)
-figures = watch.look(outputs, batch_targets)  # on the device: brought over together with the loss and the metrics
-finding = watch.judge(figures.tolist(), batch_loss=..., steps=...)
+with watch.evaluation():
+    judged = evaluate(model)
+host = to_host({**judged, **watch.look()})      # one copy of all that there is to tell of an epoch
+finding = watch.judge(host, batch_loss=..., steps=...)
 trial.report(epoch, {**metrics, **finding.metrics})
 if finding.end is not None:
     raise finding.end
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,45 +22,49 @@ from torch import Tensor, nn
 
 from trainers.health import signals
 from trainers.health.figures import Figures
-from trainers.health.step import MEASURES, StepProbe
+from trainers.health.step import StepProbe
 from trainers.health.units import Units
 from trainers.health.verdict import Finding, Memory, judge
+from trainers.space import choice
 
+DIMENSIONS = (
+    choice("health", True, False, default=True, searched=False, summary="give up a training that is hopeless"),
+)
 SAMPLE = 256
-_UNKNOWN = -1.0
-_ALWAYS = ("loss", "val_loss")
-_FROM_EVALUATION = (*_ALWAYS, "dead", "saturated", "mislabelled")
+SEEN = "seen."
+"""How names begin of what `look` answers: it is for `judge`, and is not reported as it is."""
 
 
 class Watch:
-    """Watches a model that learns targets. `inputs` and `targets` are what it is trained on."""
+    """Watches a model that learns targets."""
 
     def __init__(
         self,
         model: nn.Module,
-        inputs: Tensor,
-        targets: Tensor,
         loss: signals.Loss,
+        samples: tuple[Tensor, Tensor],
+        validation: tuple[Tensor, Tensor],
         *,
-        forward: Callable[[Tensor], Tensor] | None = None,
         stops: bool = True,
     ) -> None:
         """To be made when the weights are what training begins with.
 
-        `forward` is how the model is called, where that is not `model(inputs)`. `stops` lets the watch give it up.
+        `samples` and `validation` are inputs and targets; evaluation begins with the first of `validation`. `stops`
+        lets the watch give a training up.
         """
         self._model = model
-        self._forward = forward or model
         self._loss = loss
         self._stops = stops
         # The same samples each epoch, from the whole of the data.
+        inputs, targets = samples
         chosen = torch.linspace(0, len(targets) - 1, min(SAMPLE, len(targets)), device=targets.device).long()
         self._inputs, self._targets = inputs[chosen], targets[chosen]
+        self._validation = validation
         self._step = StepProbe(model)
         self._units = Units(model)
         self._rate: float | None = None
         with torch.no_grad():
-            own = self._evaluated()
+            own = self._evaluated(self._inputs)
             guess = signals.guess(loss, own, self._targets)
             self._guess, start = torch.stack([guess.float(), loss(own, self._targets).float()]).tolist()
         self._memory = Memory(start=start)
@@ -73,33 +77,36 @@ class Watch:
             yield
 
     @contextmanager
-    def units(self) -> Iterator[None]:
-        """Around the forward pass of one batch of evaluation."""
+    def evaluation(self) -> Iterator[None]:
+        """Around the evaluation of the model: its first batch is listened to, so that it need not run twice."""
         with self._units.heard():
             yield
 
     @torch.no_grad()
-    def look(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """All figures of an epoch in one vector, given what evaluation made of the batch that was listened to."""
-        own = self._evaluated()
-        told: dict[str, Tensor | None] = {
-            "loss": self._loss(own, self._targets),
+    def look(self) -> dict[str, Tensor]:
+        """All figures of an epoch, on their device."""
+        if self._units.outputs is None:
+            # What was evaluated was not the model itself, but for instance an average of it.
+            with self._units.heard():
+                self._evaluated(self._validation[0][:SAMPLE])
+        outputs, (dead, saturated) = self._units.taken()
+        targets = self._validation[1][: len(outputs)]
+        seen = {
+            "loss": self._loss(self._evaluated(self._inputs), self._targets),
             "val_loss": self._loss(outputs, targets),
-            "dead": self._units.worst(self._units.dead),
-            "saturated": self._units.worst(self._units.saturated),
+            "dead": dead,
+            "saturated": saturated,
             "mislabelled": _mislabelled(outputs, targets),
+            **self._step.taken(),
         }
-        unknown = torch.full((), _UNKNOWN, device=outputs.device)
-        parts = [unknown if (one := told[name]) is None else one for name in _FROM_EVALUATION]
-        step = self._step.measured
-        rest = unknown.expand(len(MEASURES)) if step is None else step
-        self._step.measured = None
-        return torch.cat([torch.stack(parts).float(), rest])
+        return {SEEN + name: one for name, one in seen.items() if one is not None}
 
-    def judge(self, figures: Sequence[float], *, batch_loss: float, steps: int) -> Finding:
-        """What the figures of `look` say. `batch_loss` is the epoch's mean as trained; `steps` counts all so far."""
-        told = dict(zip((*_FROM_EVALUATION, *MEASURES), figures, strict=True))
-        known = {name: value for name, value in told.items() if name in _ALWAYS or value != _UNKNOWN}
+    def judge(self, host: Mapping[str, float], *, batch_loss: float, steps: int) -> Finding:
+        """What the figures of `look` say, once they are numbers: what else is among them is left out.
+
+        `batch_loss` is the epoch's mean loss as it was trained, `steps` are all that were made so far.
+        """
+        known = {name.removeprefix(SEEN): value for name, value in host.items() if name.startswith(SEEN)}
         memory, least = self._memory, known["val_loss"]
         if memory.least_val_loss is not None:
             least = min(memory.least_val_loss, least)
@@ -115,14 +122,14 @@ class Watch:
         """Go on from a checkpoint."""
         self._memory = Memory.of(kept)
 
-    def _evaluated(self) -> Tensor:
-        if not self._model.training:
-            return self._forward(self._inputs)
-        self._model.eval()
-        try:
-            return self._forward(self._inputs)
-        finally:
+    def _evaluated(self, inputs: Tensor) -> Tensor:
+        training = self._model.training
+        if training:
+            self._model.eval()
+        outputs: Tensor = self._model(inputs)
+        if training:
             self._model.train()
+        return outputs
 
 
 def _mislabelled(outputs: Tensor, targets: Tensor) -> Tensor | None:

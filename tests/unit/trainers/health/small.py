@@ -58,7 +58,7 @@ class Small:
                     one.fill_(self.bias)
         kind = torch.optim.SGD if self.sgd else torch.optim.AdamW
         self.optimizer: torch.optim.Optimizer = kind(self.model.parameters(), lr=self.rate)
-        self.watch = Watch(self.model, *self.train, cross_entropy, stops=self.stops)
+        self.watch = Watch(self.model, cross_entropy, self.train, self.validation, stops=self.stops)
         self.steps = 0
         self.findings: list[Finding] = []
 
@@ -93,8 +93,9 @@ class Small:
     @torch.no_grad()
     def _look(self, mean: Tensor) -> None:
         self.model.eval()
-        with self.watch.units():
-            outputs = self.model(self.validation[0])
-        *figures, loss = torch.cat([self.watch.look(outputs, self.validation[1]), mean.reshape(1)]).tolist()
-        self.findings.append(self.watch.judge(figures, batch_loss=loss, steps=self.steps))
+        with self.watch.evaluation():
+            val_loss = cross_entropy(self.model(self.validation[0]), self.validation[1])
+        told = {"val_loss": val_loss, "train_loss": mean, **self.watch.look()}
+        host = dict(zip(told, torch.stack(list(told.values())).tolist(), strict=True))
+        self.findings.append(self.watch.judge(host, batch_loss=host["train_loss"], steps=self.steps))
         self.model.train()
