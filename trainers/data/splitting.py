@@ -84,6 +84,8 @@ def _shared(whole: Whole, places: Places, share: float, rng: np.random.Generator
 
 def _folded(whole: Whole, places: Places, fold: Fold, rng: np.random.Generator) -> tuple[Places, Places]:
     """One fold of these samples, and the others."""
+    if fold.of > len(places):
+        raise BadParameter("cv_folds", f"must be at most {len(places)}, the samples that are not sealed, not {fold.of}")
     if whole.ordered:
         mine = np.array_split(places, fold.of)[fold.number]
         return mine, _without(places, mine)

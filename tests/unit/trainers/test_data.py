@@ -1,5 +1,8 @@
 """Data sets that need no download: what is learned from, what judges, what stays sealed."""
 
+import ast
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -9,6 +12,11 @@ from trainers.data.splitting import Fold
 from trainers.space import BadParameter, Scalar
 
 BUILT_IN = [name for name, one in SETS.items() if not one.own]
+
+
+TRAINERS = Path(__file__).parents[3] / "trainers"
+# Where the last evaluation is made, and where it gets the data from.
+MAY_UNSEAL = {"data/catalog.py", "finish.py"}
 
 
 def chosen(**given: Scalar) -> Chosen:
@@ -75,3 +83,14 @@ def test_shares_that_leave_nothing_are_refused_and_so_is_an_end_without_a_sealed
 def test_a_data_set_that_there_is_not_is_named() -> None:
     with pytest.raises(BadParameter, match=r"data must be one of digits, .*, not 'imagenet'"):
         load("imagenet", chosen())
+
+
+def test_nothing_but_the_last_evaluation_reaches_for_the_sealed_part() -> None:
+    reaching = set()
+    for path in TRAINERS.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = {getattr(node, "id", None), getattr(node, "attr", None), getattr(node, "name", None)}
+            if names & {"sealed", "parted"}:
+                reaching.add(path.relative_to(TRAINERS).as_posix())
+    assert reaching - MAY_UNSEAL == set()
+    assert "data/catalog.py" in reaching
