@@ -1,0 +1,27 @@
+"""A model ready to be trained: built for its data, with the initial weights that were chosen."""
+
+from torch import nn
+
+from trainers.chosen import Chosen
+from trainers.data.dataset import Data
+from trainers.models.model import Model
+from trainers.space import Dimension
+from trainers.techniques import catalog
+from trainers.techniques.regularization import orthogonal_kernels
+
+DIMENSIONS: tuple[Dimension, ...] = (
+    catalog.choice_of("initialisation", default="default", searched=False),
+    *catalog.dimensions("initialisation"),
+    *orthogonal_kernels.TECHNIQUE.dimensions,
+)
+"""What is read beside the model's own."""
+_SAMPLES = 256
+
+
+def built(model: Model, data: Data, chosen: Chosen) -> nn.Module:
+    """The model, on the device of the data. Its weights come from torch's global generator."""
+    inputs = data.train.inputs
+    network = model.build(data.shape, data.outputs, chosen).to(inputs.device)
+    catalog.maker("initialisation", chosen.text("init"))(chosen)(network, inputs[:_SAMPLES])
+    orthogonal_kernels.make(chosen, network)
+    return network
