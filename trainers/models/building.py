@@ -5,7 +5,7 @@ from torch import nn
 from trainers.chosen import Chosen
 from trainers.data.dataset import Data
 from trainers.models.model import Model
-from trainers.space import Dimension
+from trainers.space import BadParameter, Dimension
 from trainers.techniques import catalog
 from trainers.techniques.regularization import orthogonal_kernels
 
@@ -20,6 +20,12 @@ _SAMPLES = 256
 
 def built(model: Model, data: Data, chosen: Chosen) -> nn.Module:
     """The model, on the device of the data. Its weights come from torch's global generator."""
+    if data.task == "language" and "bidirectional" in chosen.dimensions and chosen.flag("bidirectional"):
+        raise BadParameter("bidirectional", f"must be false for {data.name}: what comes next would be seen before")
+    if data.task == "language" and model.name == "encoder":
+        raise BadParameter(
+            "model", f"must not be 'encoder' for {data.name}: it would see what comes next; try 'decoder'"
+        )
     inputs = data.train.inputs
     network = model.build(data.shape, data.outputs, chosen).to(inputs.device)
     catalog.maker("initialisation", chosen.text("init"))(chosen)(network, inputs[:_SAMPLES])

@@ -5,7 +5,6 @@ from torch import nn
 from trainers.chosen import Chosen
 from trainers.models import parts
 from trainers.models.model import Model
-from trainers.space import whole
 from trainers.techniques.regularization import dropout
 
 
@@ -23,15 +22,10 @@ def build(shape: tuple[int, ...], outputs: int, chosen: Chosen) -> nn.Module:
     return nn.Sequential(*layers, nn.Flatten(), dropout.make(chosen), nn.Linear(channels * places, outputs))
 
 
-WIDTH = whole(
-    "width", 8, 64, log=True, default=16, summary="channels of the first stage; each later one has twice as many"
-)
-STAGES = whole("stages", 1, 3, default=2, summary="times that an image is halved")
-
 MODEL = Model(
     name="cnn",
     summary="a small convolutional network: a convolution and a halving at a time, then one linear layer",
     build=build,
-    dimensions=(WIDTH, STAGES, *parts.ACTIVATION, *parts.norms("batch"), *parts.DROPOUT, *parts.SPATIAL_DROPOUT),
+    dimensions=(parts.WIDTH, *parts.convolutional()),
     paper="LeCun, Bottou, Bengio, Haffner 1998: Gradient-based learning applied to document recognition",
 )

@@ -30,7 +30,7 @@ MODEL = Model(
     dimensions=(
         whole("layers", 1, 8, default=1, least=0, summary="hidden layers; none at all is a linear model"),
         whole("hidden", 16, 1024, log=True, default=64, summary="units of a hidden layer"),
-        *parts.ACTIVATION,
+        *parts.activations("relu"),
         *parts.norms("none"),
         *parts.DROPOUT,
     ),

@@ -3,21 +3,32 @@
 from torch import nn
 
 from trainers.chosen import Chosen
-from trainers.space import BadParameter, Dimension
+from trainers.space import BadParameter, Dimension, whole
 from trainers.techniques import catalog
 from trainers.techniques.regularization import dropout, spatial_dropout
 
-ACTIVATION: tuple[Dimension, ...] = (
-    catalog.choice_of("activation", default="relu"),
-    *catalog.dimensions("activation"),
-)
 DROPOUT = dropout.TECHNIQUE.dimensions
 SPATIAL_DROPOUT = spatial_dropout.TECHNIQUE.dimensions
+WIDTH = whole(
+    "width", 8, 64, log=True, default=16, summary="channels of the first stage; each next one has twice as many"
+)
+STAGES = whole("stages", 1, 3, default=2, summary="stages of a network of convolutions: after each the image is halved")
+DEPTH = whole("depth", 1, 4, default=2, summary="blocks of a stage")
+
+
+def activations(default: str) -> tuple[Dimension, ...]:
+    """The choice of an activation, and what each of them adds."""
+    return (catalog.choice_of("activation", default=default), *catalog.dimensions("activation"))
 
 
 def norms(default: str) -> tuple[Dimension, ...]:
     """The choice of a normalisation, and what each of them adds."""
     return (catalog.choice_of("normalisation", default=default), *catalog.dimensions("normalisation"))
+
+
+def convolutional() -> tuple[Dimension, ...]:
+    """What all networks of convolutions have."""
+    return (STAGES, *activations("relu"), *norms("batch"), *DROPOUT, *SPATIAL_DROPOUT)
 
 
 def activation(chosen: Chosen) -> nn.Module:
@@ -51,14 +62,16 @@ def image(shape: tuple[int, ...], model: str) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2]
 
 
-def check_stages(shape: tuple[int, ...], stages: int, *, least: int = 1) -> None:
-    """Refuses more halvings of an image than leave `least` places in each direction."""
-    smaller = min(shape[1:])
-    most = 0
-    while smaller >> (most + 1) >= least:
-        most += 1
+def check_stages(shape: tuple[int, ...], stages: int, *, unhalved: int = 0) -> None:
+    """Refuses more stages than an image can be halved; the `unhalved` ones of a model come before that."""
+    most = unhalved + min(shape[1:]).bit_length() - 1
     if stages > most:
         size = f"{shape[1]} x {shape[2]}"
-        if most < 1:
-            raise BadParameter("stages", f"cannot halve images of {size}: they are too small for this model")
+        if not most:
+            raise BadParameter("stages", f"cannot be {stages}: images of {size} are too small to be halved")
         raise BadParameter("stages", f"must be at most {most} for images of {size}, not {stages}")
+
+
+def head(chosen: Chosen, channels: int, outputs: int) -> nn.Sequential:
+    """From channels to outputs, by the mean over all places of an image."""
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), dropout.make(chosen), nn.Linear(channels, outputs))
