@@ -132,6 +132,11 @@ class Complete(Request):
     values: Metrics | None = Field(default=None, description="Read from the curve if they are not given.")
     failure: Failure | None = None
     usage: Usage = Usage()
+    reason: str | None = Field(
+        default=None,
+        max_length=2_000,
+        description="Why a client pruned a trial that nobody had told to stop: kept as a decision on the trial.",
+    )
 
 
 class Completed(Answer):

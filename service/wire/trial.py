@@ -109,7 +109,9 @@ class Decision(Answer):
     act: Act
     reason: str | None = None
     rule: str | None = Field(
-        default=None, description="The rule of `stopping` that decided; a scheduler did, if there is none."
+        default=None,
+        description="The rule of `stopping` that decided, or `trainer`: it gave the trial up by itself. A scheduler "
+        "did, if there is none.",
     )
     rung: int | None = Field(
         default=None, description="The how many-th decision of a trial this is, where that counts."
