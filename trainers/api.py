@@ -6,6 +6,7 @@ A function may read `trial.params` or call Optuna's `suggest_*`; it needs to imp
 """
 
 import os
+import re
 import sys
 import threading
 import time
@@ -15,6 +16,7 @@ from typing import Any, Literal, Protocol
 
 from trainers import checkpoint, dialect
 
+_FINGERPRINT = re.compile("[0-9a-f]{64}")
 Scalar = bool | int | float | str | None
 End = Literal["pause", "stop", "preempt"]
 Order = Literal["checkpoint", "pause", "stop", "preempt"]
@@ -46,6 +48,9 @@ class Channel(Protocol):
 
     def saved(self, step: int, file: checkpoint.Written) -> None:
         """A checkpoint that stands whole on disk."""
+
+    def read(self, fingerprint: str) -> None:
+        """Which data it is trained on."""
 
 
 class Orders:
@@ -95,6 +100,7 @@ class Trial:
         direction: Literal["minimize", "maximize"] = "minimize",
         settings: Mapping[str, Any] | None = None,
         horizon: int | None = None,
+        data_fingerprint: str | None = None,
         device: str = "cpu",
         resume: Resume | None = None,
         checkpoints: Path | None = None,
@@ -111,6 +117,7 @@ class Trial:
         self.direction = direction
         self.settings = dict(settings or {})
         self.horizon = horizon
+        self.data_fingerprint = data_fingerprint
         self.device = device
         self.resume = resume
         self.user_attrs: dict[str, Any] = {}
@@ -178,6 +185,21 @@ class Trial:
         """Write a line to the trial's log, as `print` does."""
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
+
+    def trains_on(self, fingerprint: str) -> None:
+        """Say which data these are, by their SHA-256 in hexadecimal, before training begins.
+
+        It ends here as `user_error` if the study's first trial was trained on others: their results do not compare.
+        """
+        if _FINGERPRINT.fullmatch(fingerprint) is None:
+            raise ValueError(f"trains_on: {fingerprint!r} is no SHA-256 in hexadecimal: 64 digits and letters a to f")
+        if self.data_fingerprint not in {None, fingerprint}:
+            raise Failed(
+                "user_error",
+                f"the data here have fingerprint {fingerprint}, but the study's first trial was trained on data with "
+                f"{self.data_fingerprint}: give this worker the same data, or make a new study for these",
+            )
+        self._channel.read(fingerprint)
 
     # --- asking
 

@@ -23,6 +23,7 @@
       - RequestReused
       - WorkerTaken
       - OffsetGap
+      - DataDiffer
     + RevisionMismatch     somebody else changed it in between
   x Unavailable            it may be asked again as it is, a little later
     + StoreUnavailable, StoreFull, Overloaded
@@ -246,6 +247,13 @@ class OffsetGap(Conflict):
 
     code = "offset_gap"
     hint = "Send the bytes from next_offset on again."
+
+
+class DataDiffer(Conflict):
+    """The study's trials were trained on other data."""
+
+    code = "data_differ"
+    hint = "Give this worker the data that the others have, or make a new study for these data."
 
 
 class RevisionMismatch(Refused):

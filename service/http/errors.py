@@ -49,6 +49,7 @@ STATUS: Mapping[type[domain.BasinError], int] = {
     domain.RequestReused: 409,
     domain.WorkerTaken: 409,
     domain.OffsetGap: 409,
+    domain.DataDiffer: 409,
     domain.RevisionMismatch: 412,
     domain.Unavailable: 503,
     domain.StoreUnavailable: 503,

@@ -137,6 +137,7 @@ def _lease(tx: Transaction, study: Study, trial: Trial, taker: Taker, ttl_second
         objectives=definition.objectives,
         horizon=horizon(definition),
         limits=definition.limits,
+        data_fingerprint=study.data_fingerprint,
     )
 
 

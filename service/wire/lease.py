@@ -75,6 +75,10 @@ class Lease(Answer):
     objectives: tuple[Objective, ...] = ()
     horizon: int | None = Field(default=None, description="The largest step that a trial of the study may come to.")
     limits: Limits = Limits()
+    data_fingerprint: str | None = Field(
+        default=None,
+        description="Of the data that the study's first trial was trained on: one with other data must not begin.",
+    )
 
 
 class LeaseList(Answer):
@@ -99,6 +103,11 @@ class Report(Request):
         ge=1, lt=2**53, description="The number of the first point: points are numbered 1, 2, 3 … in an attempt."
     )
     points: tuple[NewPoint, ...] = Field(min_length=1, max_length=MAX_POINTS)
+    data_fingerprint: Sha256 | None = Field(
+        default=None,
+        description="The SHA-256 of the data that the trial is trained on, in hexadecimal. The first one is kept with "
+        "the study; a report with another one is refused.",
+    )
 
 
 class Reported(Answer):

@@ -101,6 +101,7 @@ def _attempt(sock: socket.socket, start: launch.Launch, task: messages.Task) -> 
         direction=task.direction,
         settings=task.settings,
         horizon=task.horizon,
+        data_fingerprint=task.data_fingerprint,
         device=task.device,
         resume=_resume(task),
         checkpoints=folder / CHECKPOINTS,
