@@ -1,12 +1,13 @@
 """Measures of a model: sums over samples, so that those of several batches add up, and what they come to."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainers.data.dataset import Data, Part, Task
+from trainers.data.dataset import IGNORED, Part, Task
+from trainers.training import Evaluate
 
 BATCH = 4096
 """Samples that are judged at once."""
@@ -14,15 +15,16 @@ BATCH = 4096
 Sums = dict[str, Tensor]
 
 
-def evaluator(data: Data, part: Part) -> Callable[[nn.Module], Mapping[str, Tensor]]:
+def evaluator(task: Task, part: Part, device: torch.device) -> Evaluate:
     """A function that judges a model by a part of the data."""
 
     def evaluate(model: nn.Module) -> Mapping[str, Tensor]:
         total: Sums = {}
         for inputs, targets in zip(torch.split(part.inputs, BATCH), torch.split(part.targets, BATCH), strict=True):
-            for name, one in sums(model(inputs), targets).items():
+            outputs = model(inputs.to(device, non_blocking=True))
+            for name, one in sums(outputs, targets).items():
                 total[name] = total[name] + one if name in total else one
-        return {f"val_{name}": one for name, one in figures(data.task, total).items()}
+        return {f"val_{name}": one for name, one in figures(task, total).items()}
 
     return evaluate
 
@@ -48,11 +50,15 @@ def figures(task: Task, total: Sums) -> dict[str, Tensor]:
 
 def _of_classes(logits: Tensor, labels: Tensor) -> Sums:
     classes = logits.shape[1]
-    pairs = torch.bincount(labels * classes + logits.argmax(1), minlength=classes * classes)
+    asked = labels != IGNORED
+    # What is not asked for is counted apart and left out. Scattering does not wait for the device, as counting would.
+    pairs = torch.where(asked, labels * classes + logits.argmax(1), classes * classes)
+    counts = torch.zeros(classes * classes + 1, dtype=torch.int64, device=logits.device)
+    counts.scatter_add_(0, pairs, torch.ones_like(pairs))
     return {
-        "count": torch.tensor(float(len(labels)), device=logits.device),
-        "entropy": functional.cross_entropy(logits, labels, reduction="sum"),
-        "confusion": pairs.reshape(classes, classes),
+        "count": asked.sum(),
+        "entropy": functional.cross_entropy(logits, labels, reduction="sum", ignore_index=IGNORED),
+        "confusion": counts[:-1].reshape(classes, classes),
     }
 
 

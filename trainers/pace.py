@@ -1,17 +1,16 @@
 """How long a training is, in epochs and in steps, and how long it may become."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from trainers.chosen import Chosen
-from trainers.space import BadParameter, Dimension, choice, steps, whole
+from trainers.space import BadParameter, Dimension, steps, whole
 
 DIMENSIONS: tuple[Dimension, ...] = (
     whole("epochs", 1, 100, default=20, searched=False, summary="times that the data are gone through"),
     steps("batch_size", 16, 32, 64, 128, 256, default=64, summary="samples of a step"),
-    choice("full_batch", False, True, default=False, searched=False, summary="each step is of all samples"),
 )
 
 
@@ -28,18 +27,19 @@ class Pace:
     @property
     def steps(self) -> int:
         """Steps of an epoch."""
-        return (
-            max(1, (self.samples - 1) // self.batch_size) if self._leaves_one else -(-self.samples // self.batch_size)
-        )
+        whole, rest = divmod(self.samples, self.batch_size)
+        # One sample has no spread, which batch normalisation needs: it joins the batch before.
+        joins = rest == 1 and whole > 0
+        return whole if joins or not rest else whole + 1
 
     @property
-    def _leaves_one(self) -> bool:
-        # One sample has no spread, which batch normalisation needs: it joins the batch before.
-        return self.batch_size > 1 and self.samples % self.batch_size == 1 and self.samples > 1
+    def longest(self) -> int:
+        """Epochs of the longest training of this study."""
+        return self.total // self.steps
 
-    def batches(self, seed: int) -> list[Tensor]:
+    def batches(self, seed: int, device: torch.device) -> list[Tensor]:
         """Where the samples of each step of an epoch are: drawn on the CPU, so that every device has the same order."""
-        order = torch.randperm(self.samples, generator=torch.Generator().manual_seed(seed))
+        order = torch.randperm(self.samples, generator=torch.Generator().manual_seed(seed)).to(device)
         sizes = [self.batch_size] * (self.steps - 1)
         return list(torch.split(order, [*sizes, self.samples - sum(sizes)]))
 
@@ -51,4 +51,4 @@ def of(chosen: Chosen, samples: int, horizon: int | None) -> Pace:
         raise BadParameter("batch_size", f"must be at most {samples}, the samples to train on, not {batch}")
     epochs = horizon if horizon is not None and "epochs" not in chosen.given else chosen.whole("epochs")
     pace = Pace(samples, epochs, batch, 0)
-    return Pace(samples, epochs, batch, pace.steps * max(horizon or 0, epochs))
+    return replace(pace, total=pace.steps * max(horizon or 0, epochs))

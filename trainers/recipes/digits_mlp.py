@@ -1,14 +1,13 @@
 """scikit-learn's digits by a multi-layer perceptron: small, real, the same to the last bit from the same seed."""
 
-from trainers import chosen, loop
+from trainers import chosen, supervised
 from trainers.api import Trial
 from trainers.data import catalog
 from trainers.models.catalog import MODELS
 from trainers.proposal import arranged
-from trainers.supervised import learn
 
 DIMENSIONS = arranged(
-    (*loop.DIMENSIONS, *catalog.DIMENSIONS, *MODELS["mlp"].dimensions),
+    (*supervised.dimensions(*supervised.CLASSES), *catalog.DIMENSIONS, *MODELS["mlp"].dimensions),
     defaults={"learning_rate": 3e-3, "weight_decay": 1e-4, "dropout": 0.1},
     searched={"learning_rate", "weight_decay", "dropout", "lambda", "batch_size", "hidden", "layers", "optimizer"},
 )
@@ -17,4 +16,4 @@ DIMENSIONS = arranged(
 def train(trial: Trial) -> dict[str, float]:
     """Train one network."""
     given = chosen.read(DIMENSIONS, params=trial.params, settings=trial.settings, log=trial.log)
-    return learn(trial, given, MODELS["mlp"], catalog.load("digits", given)).figures
+    return supervised.learn(trial, given, MODELS["mlp"], catalog.load("digits", given)).figures

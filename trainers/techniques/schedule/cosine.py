@@ -13,7 +13,7 @@ TECHNIQUE = Technique(
     name="cosine",
     summary="down along half a wave to `lr_final` at the study's longest training",
     paper="Loshchilov, Hutter 2017: SGDR: stochastic gradient descent with warm restarts",
-    test="tests/unit/trainers/techniques/test_schedules.py::test_formulas_are_those_of_torch",
+    test="tests/unit/trainers/techniques/test_schedules.py::test_formulas_are_those_of_torch[cosine]",
     dimensions=(FINAL,),
 )
 
