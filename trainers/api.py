@@ -32,7 +32,7 @@ class Stop(BaseException):
 
 
 class Failed(Exception):
-    """A trainer's end that is a failure of a known class, such as 'oom', 'nan', 'crash', 'infra'."""
+    """A trainer's end that is a failure of a known class, such as 'oom', 'nan', 'infeasible', 'crash', 'infra'."""
 
     def __init__(self, failure_class: str, message: str, signal: int | None = None) -> None:
         super().__init__(message)
