@@ -1,13 +1,13 @@
 """What trials are run for, and the honest ends of studies.
 
-Revision: 0007. Follows: 0005.
+Revision: 0007. Follows: 0006.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

@@ -24,6 +24,7 @@
       - WorkerTaken
       - OffsetGap
       - FinishRunning, SplitOpened
+      - DataDiffer
     + RevisionMismatch     somebody else changed it in between
   x Unavailable            it may be asked again as it is, a little later
     + StoreUnavailable, StoreFull, Overloaded
@@ -268,6 +269,13 @@ class SplitOpened(Conflict):
 
     code = "test_split_opened"
     hint = "GET /v1/studies/{study}/finish answers what it said. To open it once more, give the reason as `again`."
+
+
+class DataDiffer(Conflict):
+    """The study's trials were trained on other data."""
+
+    code = "data_differ"
+    hint = "Give this worker the data that the others have, or make a new study for these data."
 
 
 class RevisionMismatch(Refused):

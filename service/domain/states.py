@@ -43,6 +43,7 @@ ATTEMPT: Mapping[AttemptState, frozenset[AttemptState]] = {
 AFTER_FAILURE: Mapping[FailureClass, TrialState] = {
     "oom": "infeasible",
     "nan": "infeasible",
+    "infeasible": "infeasible",
     "crash": "failed",
     "timeout": "failed",
     "user_error": "failed",

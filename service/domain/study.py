@@ -17,7 +17,7 @@ class Study:
 
     `next_number` counts its trials, `added` those among them that cost no budget: they ran elsewhere, or are reruns.
     `system` is the samplers' own memory and never comes from outside. `reason` says why it is in its state, `tally` is
-    what the rules that end or pause it have counted.
+    what the rules that end or pause it have counted, `data_fingerprint` which data its first trial was trained on.
     """
 
     id: int
@@ -31,6 +31,7 @@ class Study:
     system: Mapping[str, Any] = field(default_factory=nothing)
     reason: str | None = None
     tally: Mapping[str, Any] = field(default_factory=nothing)
+    data_fingerprint: str | None = None
     created_at: datetime
     updated_at: datetime
 

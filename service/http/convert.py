@@ -37,6 +37,7 @@ def study(view: StudyView) -> wire_study.Study:
         seq=it.seq,
         trials=wire_study.TrialCounts.model_validate(view.counts),
         best=None if best is None else _best(best),
+        data_fingerprint=it.data_fingerprint,
         created_at=it.created_at,
         updated_at=it.updated_at,
     )

@@ -52,6 +52,7 @@ STATUS: Mapping[type[domain.BasinError], int] = {
     domain.OffsetGap: 409,
     domain.FinishRunning: 409,
     domain.SplitOpened: 409,
+    domain.DataDiffer: 409,
     domain.RevisionMismatch: 412,
     domain.Unavailable: 503,
     domain.StoreUnavailable: 503,

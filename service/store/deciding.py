@@ -27,13 +27,16 @@ class SqlDecisions:
         self._connection = connection
 
     def append(self, decision: Decision) -> None:
-        """Add a decision; one of the same attempt and step is kept as it was first."""
+        """Add a decision; one of the same attempt and step is kept as it was first, unless only this one ends it."""
         key = decision.key
         place = {"study_id": key.study_id, "number": key.number, "attempt": key.attempt, "step": decision.step}
-        there = select(_decisions.c.step).where(*[_decisions.c[name] == value for name, value in place.items()])
-        if self._connection.execute(there).first() is None:
-            told = {"act": decision.act, "reason": decision.reason, "basis": decision.basis, "at": decision.at}
+        here = [_decisions.c[name] == value for name, value in place.items()]
+        there = self._connection.execute(select(_decisions.c.act).where(*here)).first()
+        told = {"act": decision.act, "reason": decision.reason, "basis": decision.basis, "at": decision.at}
+        if there is None:
             self._connection.execute(insert(_decisions), {**place, **told})
+        elif there.act == "continue" != decision.act:
+            self._connection.execute(update(_decisions).where(*here).values(told))
 
     def list(self, study_id: int, number: int) -> Sequence[Decision]:
         """Read the decisions on a trial, in the order of attempts and steps."""

@@ -50,6 +50,7 @@ class SqlStudies:
             "system": {},
             "reason": None,
             "tally": {},
+            "data_fingerprint": None,
             "created_at": now,
             "updated_at": now,
         }
@@ -95,6 +96,7 @@ class SqlStudies:
                 "system": study.system,
                 "reason": study.reason,
                 "tally": study.tally,
+                "data_fingerprint": study.data_fingerprint,
                 "updated_at": self._clock.now,
             },
         ).one_or_none()
@@ -257,6 +259,7 @@ def _study(row: Row[Any]) -> Study:
         system=row.system,
         reason=row.reason,
         tally=row.tally,
+        data_fingerprint=row.data_fingerprint,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

@@ -48,6 +48,8 @@ studies = Table(
     Column("reason", Text),
     # What the rules that end or pause a study have counted so far.
     Column("tally", Json, nullable=False, server_default="{}"),
+    # Of the data that the first trial was trained on.
+    Column("data_fingerprint", String(64)),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     # A deleted study keeps its rows until they are purged, but not its name.

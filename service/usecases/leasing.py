@@ -152,6 +152,7 @@ def _lease(tx: Transaction, study: Study, trial: Trial, taker: Taker, ttl_second
         limits=definition.limits,
         purpose=trial.purpose,
         steps=trial.rerun.steps if trial.rerun else None,
+        data_fingerprint=study.data_fingerprint,
     )
 
 

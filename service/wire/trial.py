@@ -9,7 +9,7 @@ from service.wire.message import MAX_POINTS, Answer, Attrs, Metrics, Number, Par
 
 TrialState = Literal["queued", "running", "paused", "completed", "pruned", "failed", "infeasible", "cancelled"]
 AttemptState = Literal["leased", "running", "completed", "pruned", "paused", "preempted", "failed", "lost"]
-FailureClass = Literal["oom", "nan", "crash", "infra", "preempted", "timeout", "cancelled", "user_error"]
+FailureClass = Literal["oom", "nan", "infeasible", "crash", "infra", "preempted", "timeout", "cancelled", "user_error"]
 Act = Literal["continue", "pause", "stop", "promote"]
 Origin = Literal["enqueued", "added", "sampled"]
 Purpose = Literal["search", "confirm", "refit", "reproduce"]
@@ -115,7 +115,9 @@ class Decision(Answer):
     act: Act
     reason: str | None = None
     rule: str | None = Field(
-        default=None, description="The rule of `stopping` that decided; a scheduler did, if there is none."
+        default=None,
+        description="The rule of `stopping` that decided, or `trainer`: it gave the trial up by itself. A scheduler "
+        "did, if there is none.",
     )
     rung: int | None = Field(
         default=None, description="The how many-th decision of a trial this is, where that counts."

@@ -103,6 +103,7 @@ def _attempt(sock: socket.socket, start: launch.Launch, task: messages.Task) -> 
         horizon=task.horizon,
         purpose=task.purpose,
         steps=task.steps,
+        data_fingerprint=task.data_fingerprint,
         device=task.device,
         resume=_resume(task),
         checkpoints=folder / CHECKPOINTS,

@@ -16,7 +16,7 @@ MOST_MESSAGE = 2_000
 MOST_TAIL = 12_000
 _OUTCOMES: Mapping[End, messages.Outcome] = {"stop": "pruned", "pause": "paused", "preempt": "preempted"}
 _CLASSES: frozenset[str] = frozenset(
-    {"oom", "nan", "crash", "infra", "preempted", "timeout", "cancelled", "user_error"}
+    {"oom", "nan", "infeasible", "crash", "infra", "preempted", "timeout", "cancelled", "user_error"}
 )
 _HOME = Path(__file__).resolve().parents[2]
 _OURS = (str(_HOME / "worker"), str(_HOME / "trainers" / "api.py"), str(_HOME / "trainers" / "source.py"))

@@ -161,10 +161,11 @@ class MemoryDecisions:
         self._table = tables.decisions
 
     def append(self, decision: Decision) -> None:
-        """Add a decision; one of the same attempt and step is kept as it was first."""
+        """Add a decision; one of the same attempt and step is kept as it was first, unless only this one ends it."""
         key = decision.key
         trial, place = (key.study_id, key.number), (key.attempt, decision.step)
-        if self._table.get(trial, place) is None:
+        there = self._table.get(trial, place)
+        if there is None or there.act == "continue" != decision.act:
             self._table.put(trial, place, own_decision(decision))
 
     def list(self, study_id: int, number: int) -> Sequence[Decision]:

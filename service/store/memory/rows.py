@@ -76,6 +76,7 @@ class MemoryStudies:
             system=study.system,
             reason=study.reason,
             tally=study.tally,
+            data_fingerprint=study.data_fingerprint,
             updated_at=self._now,
         )
         self._tables.studies.put(None, study.id, own_study(saved))
