@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 Scalar = bool | int | float | str | None
-Class = Literal["oom", "nan", "infeasible", "crash", "infra", "preempted", "timeout", "cancelled", "user_error"]
+Class = Literal["oom", "nan", "crash", "infra", "preempted", "timeout", "cancelled", "user_error"]
 Outcome = Literal["completed", "pruned", "paused", "preempted", "failed"]
 Order = Literal["checkpoint", "pause", "stop", "preempt"]
 

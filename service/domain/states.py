@@ -43,7 +43,6 @@ ATTEMPT: Mapping[AttemptState, frozenset[AttemptState]] = {
 AFTER_FAILURE: Mapping[FailureClass, TrialState] = {
     "oom": "infeasible",
     "nan": "infeasible",
-    "infeasible": "infeasible",
     "crash": "failed",
     "timeout": "failed",
     "user_error": "failed",

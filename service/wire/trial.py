@@ -9,7 +9,7 @@ from service.wire.message import MAX_POINTS, Answer, Attrs, Metrics, Number, Par
 
 TrialState = Literal["queued", "running", "paused", "completed", "pruned", "failed", "infeasible", "cancelled"]
 AttemptState = Literal["leased", "running", "completed", "pruned", "paused", "preempted", "failed", "lost"]
-FailureClass = Literal["oom", "nan", "infeasible", "crash", "infra", "preempted", "timeout", "cancelled", "user_error"]
+FailureClass = Literal["oom", "nan", "crash", "infra", "preempted", "timeout", "cancelled", "user_error"]
 Act = Literal["continue", "pause", "stop", "promote"]
 Origin = Literal["enqueued", "added", "sampled"]
 Purpose = Literal["search", "confirm", "refit", "reproduce"]

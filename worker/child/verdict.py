@@ -16,7 +16,7 @@ MOST_MESSAGE = 2_000
 MOST_TAIL = 12_000
 _OUTCOMES: Mapping[End, messages.Outcome] = {"stop": "pruned", "pause": "paused", "preempt": "preempted"}
 _CLASSES: frozenset[str] = frozenset(
-    {"oom", "nan", "infeasible", "crash", "infra", "preempted", "timeout", "cancelled", "user_error"}
+    {"oom", "nan", "crash", "infra", "preempted", "timeout", "cancelled", "user_error"}
 )
 _HOME = Path(__file__).resolve().parents[2]
 _OURS = (str(_HOME / "worker"), str(_HOME / "trainers" / "api.py"), str(_HOME / "trainers" / "source.py"))
@@ -63,6 +63,9 @@ def raised(error: BaseException, trial: Trial) -> messages.Ended:
         if error.code in {None, 0}:
             return returned(None, trial, ())
         return _failed("user_error", f"the trainer called sys.exit({error.code!r})", tail(error))
+    if isinstance(error, Failed) and error.failure_class == "infeasible":
+        # Servers know it as the class of points that have no value.
+        return _failed("nan", f"infeasible: {text(error)}")
     ended = _failed(failure_class(error, trial), f"{type(error).__name__}: {text(error)}".rstrip(": "), tail(error))
     return replace(ended, signal=error.signal) if isinstance(error, Failed) else ended
 

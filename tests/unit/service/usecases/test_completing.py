@@ -48,7 +48,6 @@ def test_a_completion_is_written_once(desk: Desk) -> None:
         ({"outcome": "preempted"}, "queued"),
         ({"outcome": "failed"}, "failed"),
         ({"outcome": "failed", "failure": {"class": "oom"}}, "infeasible"),
-        ({"outcome": "failed", "failure": {"class": "infeasible"}}, "infeasible"),
         ({"outcome": "failed", "failure": {"class": "nan"}}, "infeasible"),
         ({"outcome": "failed", "failure": {"class": "timeout"}}, "failed"),
         ({"outcome": "failed", "failure": {"class": "crash"}}, "failed"),
