@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from trainers import checkpoint, dialect
 
@@ -38,6 +38,15 @@ class Failed(Exception):
         super().__init__(message)
         self.failure_class = failure_class
         self.signal = signal
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def refits(train: Function) -> Function:
+    """Say of a training function that it knows what to do when `trial.purpose` is 'refit'."""
+    train.__dict__["refits"] = True
+    return train
 
 
 class Channel(Protocol):

@@ -63,7 +63,9 @@ def fit(trial: Trial, training: Training, watch: Watch | None = None) -> Finishe
     if trial.resume is not None:
         run.go_on(trial.resume.load())
     trial.on_checkpoint(run.state)
-    while run.epoch < run.length.epochs and run.stopping.why is None:
+    # Another run of a trial may be told how far to come: the schedule is that of the whole way all the same.
+    last = run.length.epochs if trial.steps is None else min(trial.steps, run.length.epochs)
+    while run.epoch < last and run.stopping.why is None:
         run.epoch += 1
         losses = run.learn()
         end = run.judge(losses)

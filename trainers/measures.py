@@ -15,8 +15,8 @@ BATCH = 4096
 Sums = dict[str, Tensor]
 
 
-def evaluator(task: Task, part: Part, device: torch.device) -> Evaluate:
-    """A function that judges a model by a part of the data."""
+def evaluator(task: Task, part: Part, device: torch.device, called: str = "val") -> Evaluate:
+    """A function that judges a model by a part of the data, in figures that are called after it."""
 
     def evaluate(model: nn.Module) -> Mapping[str, Tensor]:
         total: Sums = {}
@@ -24,7 +24,7 @@ def evaluator(task: Task, part: Part, device: torch.device) -> Evaluate:
             outputs = model(inputs.to(device, non_blocking=True))
             for name, one in sums(outputs, targets).items():
                 total[name] = total[name] + one if name in total else one
-        return {f"val_{name}": one for name, one in figures(task, total).items()}
+        return {f"{called}_{name}": one for name, one in figures(task, total).items()}
 
     return evaluate
 

@@ -40,8 +40,8 @@ def dimensions(*losses: str, default: Scalar = None) -> tuple[Dimension, ...]:
     )
 
 
-def learn(trial: Trial, chosen: Chosen, model: Model, data: Data) -> Finished:
-    """Train a model on data as it was chosen."""
+def learn(trial: Trial, chosen: Chosen, model: Model, data: Data, *, judged: str = "val") -> Finished:
+    """Train a model on data as it was chosen. Figures of what judges it are called `val_...`, or otherwise."""
     trial.trains_on(data.fingerprint)
     device = torch.device(trial.device)
     samples, validation = resident(data.train, device), resident(data.validation, device)
@@ -49,7 +49,7 @@ def learn(trial: Trial, chosen: Chosen, model: Model, data: Data) -> Finished:
     torch.manual_seed(trial.seed)
     network = building.built(model, data, chosen).to(device)
     criterion: Criterion = catalog.maker("loss", chosen.text("loss"))(chosen, data)
-    judge = measures.evaluator(data.task, validation, device)
+    judge = measures.evaluator(data.task, validation, device, judged)
     training = Training(
         chosen=chosen,
         device=device,
@@ -57,6 +57,7 @@ def learn(trial: Trial, chosen: Chosen, model: Model, data: Data) -> Finished:
         phases=(phase("learn", network, _loss(criterion), chosen),),
         samples=data.train,
         evaluate=judge,
+        judge=f"{judged}_loss",
         prepare=preparing.make(chosen, data),
         renew=lambda average: update_bn(torch.split(samples.inputs, measures.BATCH), average, device),
     )

@@ -36,6 +36,15 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Purpose(StrEnum):
+    """What trials are run for."""
+
+    SEARCH = "search"
+    CONFIRM = "confirm"
+    REFIT = "refit"
+    REPRODUCE = "reproduce"
+
+
 @command(
     "list",
     "basin trial list digits-mlp --order-by value --limit 10",
@@ -47,6 +56,14 @@ def list_trials(
     states: Annotated[
         list[State] | None,
         typer.Option("--state", metavar="STATE", help="Only those queued, running, completed, pruned, failed, ..."),
+    ] = None,
+    purposes: Annotated[
+        list[Purpose] | None,
+        typer.Option(
+            "--purpose",
+            metavar="PURPOSE",
+            help="Other runs of trials: confirm, refit or reproduce; search if not given.",
+        ),
     ] = None,
     where: Annotated[
         list[str] | None,
@@ -61,7 +78,7 @@ def list_trials(
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
 ) -> None:
     """List the trials of a study."""
-    query = {"state": states or None, "where": where or None, "order_by": order}
+    query = {"state": states or None, "purpose": purposes or None, "where": where or None, "order_by": order}
     trials, more = session.client.trials(study, query, limit)
     screen = session.screen
     if screen.data(trials):
@@ -70,7 +87,7 @@ def list_trials(
         name = shlex.quote(study)
         screen.note(
             "No trial is like that."
-            if states or where
+            if states or purposes or where
             else f"No trials yet. Enqueue one: basin trial enqueue {name} -p name=value (basin study show {name})"
         )
         return
@@ -190,6 +207,8 @@ def show(session: Session, study: StudyArgument, trial: NumberArgument) -> None:
 def _facts(trial: Mapping[str, Any], now: datetime) -> Iterator[tuple[Cell, str | Cell]]:
     for name, value in (trial.get("values") or {}).items():
         yield Cell(name, "dim"), Cell(number(value), "bold")
+    if trial.get("rerun_of") is not None:
+        yield Cell("purpose", "dim"), f"{trial['purpose']}: it runs trial {trial['rerun_of']} again"
     yield Cell("origin", "dim"), f"{_origin(trial)}, {ago(moment(trial['created_at']), now)}"
     if trial.get("started_at") and trial["attempts"]:
         ended = moment(trial.get("finished_at"))

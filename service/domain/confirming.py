@@ -2,7 +2,7 @@
 
 An interval is Student's, at 95 %, of a mean over seeds. Two trials are compared by the differences on the seeds that
 both completed: what a seed does to both of them cancels out. A trial ties with the best one where the interval of its
-difference holds nought. Of those that tie the cheapest wins.
+difference holds nought. Of those that tie the cheapest wins, where it is cheaper by more than single runs differ.
 """
 
 import math
@@ -111,15 +111,26 @@ def standings(candidates: Mapping[int, Sequence[Run]], direction: Direction) -> 
 def cheapest(found: Sequence[Standing]) -> Standing | None:
     """The winner: of those that tie the one that trains in the least time, then with the fewest parameters.
 
-    Times are taken to two digits: a difference of less is the machine's. Of those that cost the same the best one wins.
+    Times that cannot be told apart seed by seed are the same: they are the machine's. Of those that cost the same the
+    best one wins.
     """
     tied = [one for one in found if one.tied]
-    return min(tied, key=_cost) if tied else None
+    timed = [one for one in tied if one.seconds is not None]
+    fastest = min(timed, key=lambda one: one.seconds or 0.0, default=None)
+    rivals = tied if fastest is None else [one for one in timed if not slower(one, fastest)]
+    # They are in the order of their values, and of equal ones the first is taken.
+    return min(rivals, key=lambda one: math.inf if one.parameters is None else one.parameters, default=None)
 
 
-def _cost(standing: Standing) -> tuple[float, float]:
-    seconds = math.inf if standing.seconds is None else float(f"{standing.seconds:.1e}")
-    return seconds, math.inf if standing.parameters is None else standing.parameters
+def slower(one: Standing, than: Standing) -> bool:
+    """Whether a trial takes longer than another one by more than its runs differ, on the seeds that both completed."""
+    first, second = _times(one), _times(than)
+    apart = interval([first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())])
+    return apart is not None and apart.low > 0
+
+
+def _times(standing: Standing) -> Mapping[int, float]:
+    return {run.seed: run.seconds for run in standing.runs if run.good and run.seconds is not None}
 
 
 def _measured(number: int, runs: Sequence[Run]) -> Standing:

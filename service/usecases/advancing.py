@@ -72,14 +72,18 @@ def _confirmed(tx: Transaction, study: Study, finish: Finish) -> None:
 
 def _why(found: Sequence[Standing], winner: Standing) -> str:
     """Why this one won, in a sentence."""
-    tied = [one for one in found if one.tied]
+    name, best = f"Trial {winner.number}", found[0]
+    others = [str(one.number) for one in found if one.tied and one is not winner]
     if len(found) == 1:
-        return f"Trial {winner.number} was the only one."
-    if len(tied) == 1:
-        return f"Trial {winner.number} is better than each of the others by more than the seeds explain."
-    others = ", ".join(str(one.number) for one in tied if one is not winner)
-    cost = "" if winner.seconds is None else f" ({winner.seconds:.3g} s a run)"
-    return f"Trial {winner.number} cannot be told apart from {others} by these seeds, and is the cheapest{cost}."
+        return f"{name} was the only one."
+    if not others:
+        return f"{name} is better than each of the others by more than the seeds explain."
+    if winner is best:
+        return f"{name} is the best; {' and '.join(others)} cannot be told apart from it, and cost no less."
+    cost = "fewer parameters"
+    if confirming.slower(best, winner) and best.seconds is not None:
+        cost = f"{winner.seconds:.3g} s a run, not {best.seconds:.3g}"
+    return f"{name} cannot be told apart from the best, trial {best.number}, and is cheaper: {cost}."
 
 
 def _refitted(tx: Transaction, study: Study, finish: Finish, trial: Trial) -> None:

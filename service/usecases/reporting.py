@@ -110,7 +110,7 @@ def _stopped(attempt: Attempt) -> bool:
 
 def _rules(tx: Transaction, key: AttemptKey, stop: Stop) -> bool:
     """Whether a rule holds for a trial: one that is trained on everything has nothing to be patient about."""
-    return stop.rule == "nan" or tx.trials.get(key.study_id, key.number).purpose != "refit"
+    return stop.rule not in {"patience", "target"} or tx.trials.get(key.study_id, key.number).purpose != "refit"
 
 
 def take(attempt: Attempt, report: Report, now: datetime, ttl_seconds: float) -> tuple[Attempt, list[Point]]:

@@ -9,7 +9,6 @@ from service.domain.study import Study
 from service.domain.trial import Attempt, Rerun, Trial
 from service.usecases.ports import Transaction
 from service.usecases.record import trial_event
-from service.wire.objective import Objective
 from service.wire.trial import Purpose
 
 PARAMETERS = "parameters"
@@ -64,7 +63,7 @@ def runs(tx: Transaction, study: Study, finish: Finish) -> dict[int, Sequence[Ru
                 seed=trial.rerun.seed,
                 state=trial.state,
                 value=(trial.values or {}).get(objective.metric),
-                step=step_of(objective, curves.get(trial.number, ())),
+                step=step_of((trial.values or {}).get(objective.metric), curves.get(trial.number, ())),
                 seconds=seconds(tx.attempts.list(study.id, trial.number)) if trial.finished else None,
                 parameters=(last.last_metrics or {}).get(PARAMETERS) if last is not None else None,
             )
@@ -72,15 +71,10 @@ def runs(tx: Transaction, study: Study, finish: Finish) -> dict[int, Sequence[Ru
     return {number: sorted(some, key=lambda one: one.number) for number, some in found.items()}
 
 
-def step_of(objective: Objective, curve: Sequence[tuple[int, float]]) -> int | None:
-    """The step at which an objective's value is read from a curve: the best one's, or else the last."""
-    if not curve:
-        return None
-    if objective.value != "best":
-        return curve[-1][0]
-    known = [point for point in curve if point[1] == point[1]] or curve[-1:]
-    sign = 1 if objective.direction == "minimize" else -1
-    return min(known, key=lambda point: sign * point[1])[0]
+def step_of(value: float | None, curve: Sequence[tuple[int, float]]) -> int | None:
+    """The step at which a trial had its value: the best one's, or that which its trainer went back to, or the last."""
+    there = [step for step, one in curve if one == value]
+    return there[-1] if there else curve[-1][0] if curve else None
 
 
 def seconds(attempts: Sequence[Attempt]) -> float | None:

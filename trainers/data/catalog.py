@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from trainers.chosen import Chosen
@@ -14,7 +15,19 @@ from trainers.data.wanted import DIMENSIONS, Wanted
 from trainers.data.whole import Read, Whole
 from trainers.space import BadParameter, Dimension, choice
 
-__all__ = ["DIMENSIONS", "SETS", "Set", "data_choice", "find", "folds", "load", "parted", "sealed"]
+__all__ = [
+    "DIMENSIONS",
+    "SETS",
+    "Set",
+    "Unsealed",
+    "data_choice",
+    "find",
+    "folds",
+    "load",
+    "parted",
+    "sealed",
+    "unsealed",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +93,29 @@ def _data(name: str, whole: Whole, parts: Split) -> Data:
         fingerprint=whole.fingerprint,
         labels=whole.labels,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Unsealed:
+    """A data set at the end: all that was not sealed, to learn from, and the sealed part; how both were scaled."""
+
+    data: Data
+    """What judges is what is learned from: nothing is left for it."""
+    test: Part
+    inputs: scaling.Scale | None
+    targets: scaling.Scale | None
+
+
+def unsealed(name: str, chosen: Chosen) -> Unsealed:
+    """All of a data set, for the one training and the one evaluation at the end. Scales are of what is learned from."""
+    whole, parts = parted(name, chosen)
+    if not len(parts.test):
+        raise BadParameter("test_share", "is 0: no part of the data was set aside for the last evaluation")
+    # In the order of the data, as each part is.
+    known = torch.cat([parts.train, parts.validation]).sort().values
+    joined = Split(known, known, parts.test)
+    inputs, targets = _scales(whole, joined)
+    return Unsealed(_data(name, whole, joined), _part(whole, parts.test, inputs, targets), inputs, targets)
 
 
 def sealed(name: str, chosen: Chosen) -> Part:

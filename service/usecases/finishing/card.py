@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator
 
+from service.domain.study import Study
 from service.wire.finish import Candidate, Finish, Interval
-from service.wire.study import StudyDefinition
 
 
-def card(definition: StudyDefinition, found: Finish) -> str:
+def card(study: Study, found: Finish) -> str:
     """The card of a finish that has ended with a winner."""
-    return "\n".join([*_head(definition, found), *_test(found), *_confirmed(found), *_made(found), *_limits(found)])
+    return "\n".join([*_head(study, found), *_test(found), *_confirmed(found), *_made(found), *_limits(found)])
 
 
-def _head(definition: StudyDefinition, found: Finish) -> Iterator[str]:
+def _head(study: Study, found: Finish) -> Iterator[str]:
+    definition = study.definition
     yield f"# {_plain(found.study)}"
     yield ""
     if definition.note:
@@ -20,6 +21,8 @@ def _head(definition: StudyDefinition, found: Finish) -> Iterator[str]:
     yield f"- Trainer: {_code(trainer.name) if trainer else 'not named by the study'}"
     for name, value in (trainer.settings if trainer else {}).items():
         yield f"- Setting {_code(name)}: {_code(value)}"
+    if study.data_fingerprint:
+        yield f"- Data: fingerprint {_code(study.data_fingerprint)}"
     yield f"- Objective: {found.direction} {_code(found.metric)}"
     yield f"- Trial {found.winner} of the study. {found.why or ''}".rstrip()
     yield ""

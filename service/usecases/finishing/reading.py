@@ -26,7 +26,7 @@ def report(tx: Transaction, name: str) -> wire.Finish:
     found = _report(tx, study, finish, runs, trials, refit)
     if finish.open or finish.outcome.winner is None:
         return found
-    return found.model_copy(update={"card": card(study.definition, found)})
+    return found.model_copy(update={"card": card(study, found)})
 
 
 def _report(

@@ -26,8 +26,10 @@ def reproduce(tx: Transaction, name: str, number: int, body: Reproduce) -> Trial
         is_ = "archived" if study.archived else "paused"
         raise WrongState(f"study '{name}' is {is_}, and nothing of it would run")
     last = _last_step(tx, study, trial)
-    if not trial.finished or last is None:
-        raise WrongState(f"trial {number} is {trial.state} and has no curve to compare with: wait until it has ended")
+    if trial.state in {"queued", "running"}:
+        raise WrongState(f"trial {number} is {trial.state}: wait until it has ended")
+    if last is None:
+        raise WrongState(f"trial {number} is {trial.state} and has no curve to compare with")
     rerun = Rerun(of=number, seed=study.seed_of(trial), steps=last)
     scope = f"reproduce:{study.id}:{number}"
     return tx.trials.get(

@@ -5,6 +5,7 @@ import math
 import random
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -105,16 +106,17 @@ def test_nobody_wins_where_nobody_completed_twice() -> None:
     assert cheapest(standings({}, "minimize")) is None
 
 
-Cost = tuple[float | None, float | None]
+Cost = tuple[tuple[float, ...] | None, float | None]
+SLOW, QUICK, AS_QUICK = (9.1, 8.8, 9.0), (2.0, 2.3, 2.1), (2.2, 2.1, 2.2)
 
 
 @pytest.mark.parametrize(
     ("costs", "winner"),
     [
-        ({1: (9.0, 10), 2: (2.0, 900)}, 2),
-        ({1: (2.01, 900), 2: (2.02, 10)}, 2),
-        ({1: (2.01, None), 2: (2.02, None)}, 1),
-        ({1: (None, 10), 2: (5.0, 900)}, 2),
+        ({1: (SLOW, 10), 2: (QUICK, 900)}, 2),
+        ({1: (QUICK, 900), 2: (AS_QUICK, 10)}, 2),
+        ({1: (AS_QUICK, None), 2: (QUICK, None)}, 1),
+        ({1: (None, 10), 2: (SLOW, 900)}, 2),
         ({1: (None, 900), 2: (None, 10)}, 2),
     ],
     ids=["the faster one", "as fast: the smaller one", "as fast: the better one", "a known time", "no times at all"],
@@ -123,7 +125,10 @@ def test_the_cheapest_of_those_that_tie_wins(costs: Mapping[int, Cost], winner: 
     values = {1: [0.50, 0.40, 0.60], 2: [0.52, 0.41, 0.58]}
     cheap = runs([9.0, 8.0, 9.5], seconds=0.1, parameters=1)
     given = {
-        number: runs(values[number], seconds=seconds, parameters=parameters)
+        number: [
+            replace(run, seconds=None if seconds is None else seconds[place])
+            for place, run in enumerate(runs(values[number], parameters=parameters))
+        ]
         for number, (seconds, parameters) in costs.items()
     }
     found = cheapest(standings({**given, 3: cheap}, "minimize"))
