@@ -30,6 +30,26 @@ RECIPES: Mapping[str, Recipe] = {
         summary="scikit-learn's digits by a multi-layer perceptron: no download, seconds on one core",
         preload=(*TORCH, "sklearn.datasets"),
     ),
+    "table-mlp": Recipe(
+        target="trainers.recipes.table_mlp:train",
+        summary="tables by a multi-layer perceptron: scikit-learn's, or your CSV, Parquet or npz; classes or numbers",
+        preload=(*TORCH, "sklearn.datasets"),
+    ),
+    "images-cnn": Recipe(
+        target="trainers.recipes.images_cnn:train",
+        summary="pictures by a convolutional network: your folder, npz, idx files as of MNIST, CIFAR-10's binaries",
+        preload=(*TORCH, "PIL.Image"),
+    ),
+    "char-lm": Recipe(
+        target="trainers.recipes.char_lm:train",
+        summary="texts, character by character, by a Transformer or LSTM: Python's help texts, or yours",
+        preload=TORCH,
+    ),
+    "sequences": Recipe(
+        target="trainers.recipes.sequences:train",
+        summary="sequences that need a memory, by GRU, LSTM or Transformer: parity, adding, copying, or your own",
+        preload=TORCH,
+    ),
 }
 
 

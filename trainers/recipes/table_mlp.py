@@ -1,0 +1,26 @@
+"""Tables, built in or your own, by a multi-layer perceptron: classes or numbers, cross-validated if that is wanted."""
+
+from trainers import chosen, crossvalidation, supervised
+from trainers.api import Trial
+from trainers.data import catalog
+from trainers.models.catalog import MODELS
+from trainers.proposal import arranged
+
+DATA = ("wine", "breast-cancer", "iris", "diabetes", "friedman", "digits", "csv", "parquet", "npz")
+DIMENSIONS = arranged(
+    (
+        catalog.data_choice(*DATA, default="wine"),
+        *supervised.dimensions(*supervised.CLASSES, "mae", "huber", default=supervised.BY_TASK),
+        *crossvalidation.DIMENSIONS,
+        *catalog.dimensions(*DATA),
+        *MODELS["mlp"].dimensions,
+    ),
+    defaults={"learning_rate": 3e-3, "epochs": 60, "batch_size": 32},
+    searched={"learning_rate", "weight_decay", "dropout", "lambda", "batch_size", "hidden", "layers"},
+)
+
+
+def train(trial: Trial) -> dict[str, float]:
+    """Train one network, or one for each fold."""
+    given = chosen.read(DIMENSIONS, params=trial.params, settings=trial.settings, log=trial.log)
+    return crossvalidation.train(trial, given, MODELS["mlp"], given.text("data"))
