@@ -30,6 +30,8 @@ DIMENSIONS: tuple[Dimension, ...] = (
 )
 ERROR = "_se"
 """How the name of a metric ends that is the standard error of another one, over folds."""
+OWN = "fold_"
+"""How the name of a metric begins that is of the last fold alone, which schedulers for folds go by."""
 Curve = list[dict[str, float]]
 
 
@@ -42,13 +44,14 @@ def train(trial: Trial, chosen: Chosen, model: Model, name: str) -> dict[str, fl
 
 
 def told(folds: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """What folds come to: the mean of each figure, and its standard error where there are two or more."""
+    """What folds come to: the mean of each figure, the last fold's own, and the standard error where there are two."""
     every = list(folds)
     means = {name: fmean(one[name] for one in every) for name in every[0]}
+    own = {f"{OWN}{name}": value for name, value in every[-1].items()}
     if len(every) < 2:
-        return means
+        return means | own
     errors = {f"{name}{ERROR}": stdev(one[name] for one in every) / math.sqrt(len(every)) for name in every[0]}
-    return means | errors
+    return means | own | errors
 
 
 def _each(trial: Trial, chosen: Chosen, model: Model, folds: Iterable[Data]) -> dict[str, float]:

@@ -112,6 +112,7 @@ def test_each_fold_is_a_step_that_tells_the_mean_of_the_folds_so_far() -> None:
     assert [step for step, _ in trial.points] == [1, 2, 3, 4]
     means = [point["val_loss"] for _, point in trial.points]
     folds = [means[0], *(means[k] * (k + 1) - means[k - 1] * k for k in range(1, 4))]
+    assert folds == pytest.approx([point["fold_val_loss"] for _, point in trial.points])
     assert len(set(folds)) == 4
     spread = np.std(folds, ddof=1) / 2
     assert last(trial)["val_loss_se"] == pytest.approx(spread, rel=1e-6)
