@@ -47,6 +47,7 @@ Score = Callable[[Tensor], Mapping[str, Tensor]]
 
 def contend(trial: Trial, chosen: Chosen, model: Model, data: Data, score: Score, *, judge: str, made: int) -> Finished:
     """Train both by turns: the critic, then the generator. So many samples are made each time they are judged."""
+    trial.trains_on(data.fingerprint)
     device = torch.device(trial.device)
     torch.manual_seed(trial.seed)
     both = model.build(data.shape, data.outputs, chosen).to(device)

@@ -19,14 +19,17 @@ DIMENSIONS = arranged(
         "epochs": 60,
         "batch_size": 128,
         "optimizer": "adam",
-        "beta1": 0.5,
-        "learning_rate": 1e-3,
+        "beta1": 0.0,
+        "critic_steps": 1,
+        "ema_decay": 0.99,
+        "learning_rate": 2e-3,
         "generator_rate": 1e-3,
-        "gradient_penalty": 0.1,
+        "layers": 3,
+        "hidden": 128,
     },
     searched={
         *("learning_rate", "generator_rate", "contest", "gradient_penalty", "critic_steps"),
-        *("latent", "layers", "hidden", "beta1", "batch_size"),
+        *("latent", "layers", "hidden", "batch_size"),
     },
 )
 _MADE = 1_000
