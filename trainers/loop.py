@@ -79,9 +79,9 @@ def fit(trial: Trial, training: Training, watch: Watch | None = None) -> Finishe
 
 def refuse_clashes(chosen: Chosen, searched: Container[str]) -> None:
     """Refuse what cannot be used together. If a search chose a part of it, it learns that there is nothing here."""
-    for technique, why, names in catalog.clashes(chosen.values):
+    for why, names in catalog.clashes(chosen.values):
         if any(name in searched for name in names):
-            raise Failed("infeasible", f"{technique.name}: {why}")
+            raise Failed("infeasible", why)
         raise BadParameter(names[0], f"cannot be so: {why}")
 
 

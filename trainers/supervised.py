@@ -23,6 +23,8 @@ from trainers.training import Batch, Evaluate, Phase, Training, resident
 
 CLASSES = ("cross_entropy", "focal", "hinge", "kl", "bce", "mse")
 NUMBERS = ("mse", "mae", "huber")
+BY_TASK = "auto"
+"""The loss of a trainer for both: cross-entropy of classes, the mean square of numbers."""
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
 
@@ -48,7 +50,7 @@ def learn(trial: Trial, chosen: Chosen, model: Model, data: Data, *, judged: str
     data = label_noise.make(chosen, replace(data, train=samples, validation=validation))
     torch.manual_seed(trial.seed)
     network = building.built(model, data, chosen).to(device)
-    criterion: Criterion = catalog.maker("loss", chosen.text("loss"))(chosen, data)
+    criterion: Criterion = catalog.maker("loss", _loss_of(chosen, data))(chosen, data)
     judge = measures.evaluator(data.task, validation, device, judged)
     training = Training(
         chosen=chosen,
@@ -82,6 +84,13 @@ def phase(
     groups = weight_decay.groups(module, chosen.real("weight_decay"))
     optimizer = catalog.maker("optimizer", chosen.text("optimizer"))(groups, size, chosen)
     return Phase(name, module, loss, optimizer, size, every)
+
+
+def _loss_of(chosen: Chosen, data: Data) -> str:
+    name = chosen.text("loss")
+    if name != BY_TASK:
+        return name
+    return "mse" if data.task == "regression" else "cross_entropy"
 
 
 def _loss(criterion: Criterion) -> Callable[[nn.Module, Batch], Tensor]:

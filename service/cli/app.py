@@ -116,8 +116,9 @@ for one in SERVER:
 for one in ACCESS:
     one.add_to(app, "Who may use it")
 app.add_typer(_token, rich_help_panel="Who may use it")
-worker.add_to(app, "A server")
+worker.WORKER.add_to(app, "A server")
 EVENTS.add_to(app, "Studies")
+worker.TRAINER.add_to(app, "Studies")
 app.add_typer(_study, rich_help_panel="Studies")
 app.add_typer(_trial, rich_help_panel="Studies")
 app.add_typer(_import, rich_help_panel="Studies")

@@ -201,6 +201,10 @@ class Client:
         """How a study is searched."""
         return self._send("GET", f"{_study(study)}/search").body
 
+    def advice(self, study: str) -> Json:
+        """What to change in a study."""
+        return self._send("GET", f"{_study(study)}/advice").body
+
     def importances(self, study: str, method: str, metric: str | None, wait_seconds: int) -> Json:
         """Which parameters matter, as far as that is known after the wait."""
         query = {"method": method, "metric": metric, "wait_seconds": wait_seconds}

@@ -8,11 +8,13 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from service.cli import trial_health
 from service.cli.command import command
 from service.cli.completion import StudyArgument
 from service.cli.screen import Cell, Column, state
 from service.cli.session import Session
 from service.cli.words import ago, duration, moment, number, plural, real, scalar, sparkline
+from service.domain.health import plain
 
 NumberArgument = Annotated[int, typer.Argument(metavar="N", min=0, help="The trial's number.")]
 Order = Literal["number", "-number", "value", "-value", "started_at", "-started_at", "finished_at", "-finished_at"]
@@ -186,6 +188,7 @@ def show(session: Session, study: StudyArgument, trial: NumberArgument) -> None:
             Column("STEPS"),
         )
         screen.table(titles, curves)
+    trial_health.show(screen, points)
     if decisions := [one for one in session.client.decisions(study, trial) if one.get("reason")]:
         screen.line()
         screen.table(
@@ -240,7 +243,7 @@ def _params(trial: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _curves(points: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, str, str, str]]:
     live = [point for point in points if not point.get("superseded")]
-    for metric in dict.fromkeys(name for point in live for name in point["metrics"]):
+    for metric in dict.fromkeys(name for point in live for name in plain(point["metrics"])):
         held = [point for point in live if metric in point["metrics"]]
         values = [value for point in held if (value := real(point["metrics"][metric])) is not None]
         if values:

@@ -35,6 +35,7 @@ ALLOWED: Mapping[str, Roles] = {
     "get_pareto_front": READS,
     "get_importances": READS,
     "get_search": READS,
+    "get_advice": READS,
     "replay_scheduler": READS,
     "explain_trial": READS,
     "get_finish": READS,

@@ -11,7 +11,20 @@ from trainers.chosen import Chosen
 from trainers.data import scaling, wanted
 from trainers.data.dataset import Data, Part
 from trainers.data.splitting import Fold, Split, check_classes, split
-from trainers.data.wanted import DIMENSIONS, Wanted
+from trainers.data.wanted import (
+    DIMENSIONS,
+    FILE,
+    NOISE,
+    PICTURES,
+    SAMPLES,
+    SPLIT,
+    STEPS,
+    TABLE,
+    TARGET,
+    TEXT,
+    Group,
+    Wanted,
+)
 from trainers.data.whole import Read, Whole
 from trainers.space import BadParameter, Dimension, choice
 
@@ -21,6 +34,7 @@ __all__ = [
     "Set",
     "Unsealed",
     "data_choice",
+    "dimensions",
     "find",
     "folds",
     "load",
@@ -37,6 +51,8 @@ class Set:
     source: str
     """The module here that reads it and its function: loaded when it is asked for, with the library that it needs."""
     summary: str
+    needs: Group = ()
+    """The dimensions that it reads, beside those of the split."""
     own: bool = False
     """Whether it is the user's, at `path`."""
 
@@ -47,25 +63,35 @@ SETS: Mapping[str, Set] = {
     "breast-cancer": Set("tables:breast_cancer", "569 tumours, 30 measurements, two classes"),
     "iris": Set("tables:iris", "150 flowers, four measurements, three species"),
     "diabetes": Set("tables:diabetes", "442 patients, ten measurements, one number"),
-    "friedman": Set("tables:friedman", "Friedman's function of ten numbers, made, with known noise"),
-    "python-docs": Set("text:python_docs", "the help texts that come with Python, character by character"),
-    "parity": Set("made:parity", "bits, made: whether an odd number of them is set"),
-    "adding": Set("made:adding", "numbers, made: the sum of the two that are marked"),
-    "copy": Set("made:copy", "symbols, made: to be told again after a sign"),
-    "rings": Set("made:rings", "points of eight normal distributions on a ring, made"),
-    "csv": Set("own_table:csv", "your table: a CSV file", own=True),
-    "parquet": Set("own_table:parquet", "your table: a Parquet file", own=True),
-    "npz": Set("arrays:npz", "your arrays: an npz file", own=True),
-    "image-folder": Set("pictures:folder", "your pictures: a folder with a folder for each class", own=True),
-    "mnist": Set("byte_files:idx", "a folder with MNIST's idx files, or ones like them", own=True),
-    "cifar10": Set("byte_files:cifar", "a folder with CIFAR-10's binary files", own=True),
-    "text": Set("text:own", "your text: a file, or a folder of texts", own=True),
+    "friedman": Set(
+        "tables:friedman", "Friedman's function of ten numbers, made, with known noise", (*SAMPLES, *NOISE)
+    ),
+    "python-docs": Set("text:python_docs", "the help texts that come with Python, character by character", TEXT),
+    "parity": Set("made:parity", "bits, made: whether an odd number of them is set", (*SAMPLES, *STEPS)),
+    "adding": Set("made:adding", "numbers, made: the sum of the two that are marked", (*SAMPLES, *STEPS)),
+    "copy": Set("made:copy", "symbols, made: to be told again after a sign", (*SAMPLES, *STEPS)),
+    "rings": Set("made:rings", "points of eight normal distributions on a ring, made", (*SAMPLES, *NOISE)),
+    "csv": Set("own_table:csv", "your table: a CSV file", (*FILE, *TABLE), own=True),
+    "parquet": Set("own_table:parquet", "your table: a Parquet file", (*FILE, *TABLE), own=True),
+    "npz": Set("arrays:npz", "your arrays: an npz file", (*FILE, *TARGET), own=True),
+    "image-folder": Set(
+        "pictures:folder", "your pictures: a folder with a folder for each class", (*FILE, *PICTURES), own=True
+    ),
+    "mnist": Set("byte_files:idx", "a folder with MNIST's idx files, or ones like them", FILE, own=True),
+    "cifar10": Set("byte_files:cifar", "a folder with CIFAR-10's binary files", FILE, own=True),
+    "text": Set("text:own", "your text: a file, or a folder of texts", (*FILE, *TEXT), own=True),
 }
 
 
 def data_choice(*names: str, default: str) -> Dimension:
     """The dimension that a recipe chooses its data set by."""
     return choice("data", *names, default=default, searched=False, summary="the data set")
+
+
+def dimensions(*names: str) -> Group:
+    """What these data sets read of what was chosen, each dimension once."""
+    every = (*SPLIT, *(one for name in names for one in find(name).needs))
+    return tuple({one.name: one for one in every}.values())
 
 
 def load(name: str, chosen: Chosen) -> Data:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from trainers.techniques.regularization.generalization_loss import percent_above
+
 Flag = Literal[
     "diverged",
     "not_learning",
@@ -87,7 +89,7 @@ class Figures:
     @property
     def generalisation_loss(self) -> float:
         """By how many per cent the validation loss is above its least (Prechelt 1998: GL)."""
-        return 100 * (self.val_loss / self.least_val_loss - 1) if self.least_val_loss > 0 else 0.0
+        return percent_above(self.val_loss, self.least_val_loss)
 
 
 def flags(seen: Figures) -> frozenset[Flag]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from trainers.models import cnn, densenet, inception, mlp, recurrent, resnet, transformer, vgg
+from trainers.models import cnn, dcgan, densenet, gan, inception, mlp, recurrent, resnet, transformer, vgg
 from trainers.models.model import Model
 from trainers.space import Dimension, choice
 
@@ -20,6 +20,8 @@ MODELS: Mapping[str, Model] = {
         recurrent.GRU,
         transformer.ENCODER,
         transformer.DECODER,
+        gan.MODEL,
+        dcgan.MODEL,
     )
 }
 

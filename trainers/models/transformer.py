@@ -66,7 +66,7 @@ class Transformer(nn.Module):
 
     def __init__(self, shape: tuple[int, ...], outputs: int, chosen: Chosen, *, causal: bool) -> None:
         super().__init__()
-        width, layers = chosen.whole("d_model"), chosen.whole("layers")
+        width, layers = chosen.whole("d_model"), chosen.whole("blocks")
         self.each = len(shape) == 1
         self.entry: nn.Module = nn.Embedding(outputs, width) if self.each else nn.Linear(shape[1], width)
         self.places = nn.Embedding(shape[0], width)
@@ -105,7 +105,7 @@ def _begin(module: nn.Module) -> None:
 
 
 _DIMENSIONS = (
-    whole("layers", 1, 6, default=2, summary="blocks"),
+    whole("blocks", 1, 6, default=2, summary="blocks of attention, one on the other"),
     steps("d_model", 32, 64, 128, 256, 512, default=64, summary="width of a step"),
     steps("heads", 1, 2, 4, 8, default=4, summary="heads of attention; they divide d_model"),
     real("ffn_factor", 1.0, 4.0, default=4.0, above=True, summary="width of what each step does by itself, in d_model"),

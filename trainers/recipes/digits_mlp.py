@@ -7,9 +7,12 @@ from trainers.models.catalog import MODELS
 from trainers.proposal import arranged
 
 DIMENSIONS = arranged(
-    (*supervised.dimensions(*supervised.CLASSES), *catalog.DIMENSIONS, *MODELS["mlp"].dimensions),
+    (*supervised.dimensions(*supervised.CLASSES), *catalog.dimensions("digits"), *MODELS["mlp"].dimensions),
     defaults={"learning_rate": 3e-3, "weight_decay": 1e-4, "dropout": 0.1},
-    searched={"learning_rate", "weight_decay", "dropout", "lambda", "batch_size", "hidden", "layers", "optimizer"},
+    searched={
+        *("learning_rate", "weight_decay", "dropout", "lambda", "batch_size"),
+        *("hidden", "layers", "optimizer", "momentum"),
+    },
 )
 
 

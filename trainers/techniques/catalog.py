@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from trainers import techniques
+from trainers.proposal import holds
 from trainers.space import Dimension, Scalar, choice
 from trainers.techniques.technique import Kind, Technique
 
@@ -64,23 +65,14 @@ def dimensions(kind: Kind, *only: str) -> tuple[Dimension, ...]:
     return tuple(_conditional(kind, one, excluding) for one in every.values())
 
 
-def clashes(chosen: Mapping[str, Scalar]) -> list[tuple[Technique, str, tuple[str, ...]]]:
+def clashes(chosen: Mapping[str, Scalar]) -> list[tuple[str, tuple[str, ...]]]:
     """The techniques that cannot be used together as they were chosen: why, and which dimensions say so."""
     return [
-        (technique, clash.why, tuple(clash.when))
+        (clash.why, tuple(clash.when))
         for technique in TECHNIQUES
         for clash in technique.clashes
         if all(name in chosen and holds(test, chosen[name]) for name, test in clash.when.items())
     ]
-
-
-def holds(test: Any, value: Scalar) -> bool:
-    """Whether a value is as a condition wants it: a value, one of several, or within a range."""
-    if isinstance(test, Mapping):
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        return number and test.get("min", value) <= value <= test.get("max", value)
-    wanted: Iterable[Any] = test if isinstance(test, list | tuple) else [test]
-    return any(one == value and isinstance(one, bool) == isinstance(value, bool) for one in wanted)
 
 
 def _conditional(kind: Kind, dimension: Dimension, excluding: Iterable[Technique]) -> Dimension:

@@ -8,13 +8,13 @@ import pytest
 import torch
 from sklearn.datasets import load_diabetes, load_digits
 
-from trainers import artifact, checkpoint, finish, supervised
+from trainers import artifact, checkpoint, crossvalidation, finish, registry, supervised
 from trainers.api import Stop, refits
 from trainers.chosen import Chosen
 from trainers.data import catalog
 from trainers.local import LocalTrial
 from trainers.models.catalog import MODELS
-from trainers.recipes import digits_mlp
+from trainers.recipes import digits_mlp, table_mlp
 from trainers.space import Scalar
 
 DIABETES = (*supervised.dimensions(*supervised.NUMBERS), *catalog.DIMENSIONS, *MODELS["mlp"].dimensions)
@@ -152,3 +152,14 @@ def test_a_function_says_that_it_refits() -> None:
 
     assert train.refits is True  # type: ignore[attr-defined]
     assert digits_mlp.train.refits is True  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", sorted(set(registry.RECIPES) - {"rings-gan", "digits-gan"}))
+def test_all_that_learn_from_samples_with_targets_refit(name: str) -> None:
+    assert registry.find(name).refits is True  # type: ignore[attr-defined]
+
+
+def test_a_table_is_finished_like_pictures() -> None:
+    trial = LocalTrial({"hidden": 8}, purpose="refit", settings={"data": "wine", "cv_folds": 3, "epochs": 2}, steps=3)
+    assert set(table_mlp.train(trial)) == {"test_loss", "test_accuracy", "test_f1"}
+    assert [step for step, _ in trial.points] == [1, 2, 3]

@@ -1,5 +1,6 @@
 """Binary cross-entropy: of each class by itself, whether it is the right one."""
 
+from torch import Tensor
 from torch.nn import functional
 
 from trainers.chosen import Chosen
@@ -21,6 +22,11 @@ def make(chosen: Chosen, data: Data) -> Loss:
     """Of classes, or of shares of classes; the mean over classes."""
     check_classes(TECHNIQUE.name, data)
     weights = class_weights.make(chosen, data)
-    return lambda outputs, targets: functional.binary_cross_entropy_with_logits(
-        outputs, shares(outputs, targets), weight=weights
-    )
+
+    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+        wanted = shares(outputs, targets)
+        each = functional.binary_cross_entropy_with_logits(outputs, wanted, reduction="none").mean(-1)
+        # A sample counts by its own class: all outputs learn from it.
+        return (each if weights is None else each * (wanted @ weights)).mean()
+
+    return loss

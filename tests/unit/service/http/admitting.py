@@ -188,6 +188,7 @@ SAMPLES: Mapping[str, Sample] = {
     "get_pareto_front": Sample(_study("/pareto")),
     "get_importances": Sample(_study("/importances")),
     "get_search": Sample(_study("/search")),
+    "get_advice": Sample(_study("/advice")),
     "replay_scheduler": Sample(_study("/what-if"), {"scheduler": {"type": "median"}}),
     "explain_trial": Sample(_trial("/trials/0/explanation")),
     "finish_study": Sample(_completed(":finish"), {"top": 2, "seeds": 2}),

@@ -1,6 +1,7 @@
 """The honest end of a study: what is queued when, what it shows, and what reruns are to everything else."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ def searched(desk: Desk, *losses: float, state: str = "completed", **fields: Any
     """A study whose search has ended: its trials 0, 1, ... had these losses."""
     desk.study(**{"budget": {"max_trials": len(losses)}, "trainer": {"name": "cnn"}, **fields})
     for place, loss in enumerate(losses):
-        desk.write(lambda tx, place=place: trials.add(tx, "s", NewTrial(params={"lr": (place + 1) / 100})))
+        desk.write(partial(trials.add, study="s", new=NewTrial(params={"lr": (place + 1) / 100})))
         (lease,) = desk.ask()
         desk.report(lease, loss + 1, loss)
         desk.complete(lease)
@@ -405,7 +406,7 @@ def test_what_cannot_be_finished_says_why(desk: Desk) -> None:
     desk.study("two", objectives=[{"metric": "loss"}, {"metric": "speed", "direction": "maximize"}])
     for metric, refusal in ((None, "name loss or speed"), ("x", "'x' is no objective of this study: take loss or")):
         with pytest.raises(Invalid, match=refusal):
-            desk.write(lambda tx, metric=metric: starting.start(tx, "two", FinishStudy(metric=metric)))
+            desk.write(partial(starting.start, name="two", body=FinishStudy(metric=metric)))
     with pytest.raises(WrongState, match="no completed trial with a value of speed: nothing to confirm"):
         desk.write(lambda tx: starting.start(tx, "two", FinishStudy(metric="speed")))
 
@@ -420,7 +421,7 @@ def test_each_point_is_confirmed_once_and_infeasible_ones_never(desk: Desk) -> N
         {"params": {"lr": 0.8}, "state": "completed", "values": {"loss": float("inf")}},
     ]
     for one in given:
-        desk.write(lambda tx, one=one: trials.add(tx, "s", NewTrial.model_validate(one)))
+        desk.write(partial(trials.add, study="s", new=NewTrial.model_validate(one)))
     begin(desk, top=5)
     assert [one.trial for one in report(desk).candidates] == [1, 3]
 
@@ -440,8 +441,9 @@ def test_a_server_that_begins_anew_goes_on_with_it(desk: Desk) -> None:
     for lease in leases:
         desk.report(lease, 0.3)
         body = Complete.model_validate({"token": lease.token, "outcome": "completed"})
-        desk.write(lambda tx, lease=lease, body=body: completing.complete(tx, "s", lease.trial, 1, body))
-        again = desk.write(lambda tx, lease=lease, body=body: completing.complete(tx, "s", lease.trial, 1, body))
+        done = partial(completing.complete, study="s", number=lease.trial, attempt=1, body=body)
+        desk.write(done)
+        again = desk.write(done)
         assert again.state == "completed", "the same end, told twice"
     assert [one.purpose for one in reruns(desk)] == ["confirm", "confirm", "refit"]
 
