@@ -6,15 +6,17 @@ A function may read `trial.params` or call Optuna's `suggest_*`; it needs to imp
 """
 
 import os
+import re
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from trainers import checkpoint, dialect
 
+_FINGERPRINT = re.compile("[0-9a-f]{64}")
 Scalar = bool | int | float | str | None
 End = Literal["pause", "stop", "preempt"]
 Order = Literal["checkpoint", "pause", "stop", "preempt"]
@@ -30,12 +32,21 @@ class Stop(BaseException):
 
 
 class Failed(Exception):
-    """A trainer's end that is a failure of a known class, such as 'oom', 'nan', 'crash', 'infra'."""
+    """A trainer's end that is a failure of a known class, such as 'oom', 'nan', 'infeasible', 'crash', 'infra'."""
 
     def __init__(self, failure_class: str, message: str, signal: int | None = None) -> None:
         super().__init__(message)
         self.failure_class = failure_class
         self.signal = signal
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def refits(train: Function) -> Function:
+    """Say of a training function that it knows what to do when `trial.purpose` is 'refit'."""
+    train.__dict__["refits"] = True
+    return train
 
 
 class Channel(Protocol):
@@ -46,6 +57,9 @@ class Channel(Protocol):
 
     def saved(self, step: int, file: checkpoint.Written) -> None:
         """A checkpoint that stands whole on disk."""
+
+    def read(self, fingerprint: str) -> None:
+        """Which data it is trained on."""
 
 
 class Orders:
@@ -79,7 +93,12 @@ class Resume:
 
 
 class Trial:
-    """One point of a search space, on its way through training."""
+    """One point of a search space, on its way through training.
+
+    `purpose` is 'search', or for another run of a trial 'confirm', 'refit' or 'reproduce'. Who says that it `refits`
+    trains then for so many `steps` on all data but the sealed test split, reports `test_...` metrics of that, and
+    leaves the model as its last checkpoint.
+    """
 
     def __init__(
         self,
@@ -95,6 +114,9 @@ class Trial:
         direction: Literal["minimize", "maximize"] = "minimize",
         settings: Mapping[str, Any] | None = None,
         horizon: int | None = None,
+        purpose: str = "search",
+        steps: int | None = None,
+        data_fingerprint: str | None = None,
         device: str = "cpu",
         resume: Resume | None = None,
         checkpoints: Path | None = None,
@@ -111,6 +133,9 @@ class Trial:
         self.direction = direction
         self.settings = dict(settings or {})
         self.horizon = horizon
+        self.purpose = purpose
+        self.steps = steps
+        self.data_fingerprint = data_fingerprint
         self.device = device
         self.resume = resume
         self.user_attrs: dict[str, Any] = {}
@@ -178,6 +203,21 @@ class Trial:
         """Write a line to the trial's log, as `print` does."""
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
+
+    def trains_on(self, fingerprint: str) -> None:
+        """Say which data these are, by their SHA-256 in hexadecimal, before training begins.
+
+        It ends here as `user_error` if the study's first trial was trained on others: their results do not compare.
+        """
+        if _FINGERPRINT.fullmatch(fingerprint) is None:
+            raise ValueError(f"trains_on: {fingerprint!r} is no SHA-256 in hexadecimal: 64 digits and letters a to f")
+        if self.data_fingerprint not in {None, fingerprint}:
+            raise Failed(
+                "user_error",
+                f"the data here have fingerprint {fingerprint}, but the study's first trial was trained on data with "
+                f"{self.data_fingerprint}: give this worker the same data, or make a new study for these",
+            )
+        self._channel.read(fingerprint)
 
     # --- asking
 

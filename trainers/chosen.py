@@ -1,7 +1,8 @@
 """What was chosen for one training: a value for each dimension, read once, and refused by name if it cannot be."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from trainers.space import BadParameter, Dimension, Scalar
 
@@ -50,3 +51,26 @@ class Chosen:
         if name not in self.values:
             raise KeyError(f"{name} is no dimension of this training")
         return self.values[name]
+
+
+def read(
+    dimensions: Iterable[Dimension],
+    *,
+    params: Mapping[str, Scalar],
+    settings: Mapping[str, Any],
+    log: Callable[[str], object],
+) -> Chosen:
+    """What a trial was given, parameters before settings. What is of no use here is told in its log.
+
+    A study may search what only its derived parameters use. But a name nearly like one that was not given is a slip.
+    """
+    known = {one.name: one for one in dimensions}
+    given = {**settings, **params}
+    unknown = sorted(set(given) - set(known))
+    for name in unknown:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+        if near and near[0] not in given:
+            raise BadParameter(name, f"is no parameter of this trainer; did you mean {near[0]!r}?")
+    if unknown:
+        log(f"this trainer has no use for: {', '.join(unknown)}")
+    return Chosen(known.values(), {name: value for name, value in given.items() if name in known})

@@ -18,6 +18,7 @@ class Kept:
     def __init__(self, show: Callable[[str], object] | None) -> None:
         self.points: list[tuple[int, dict[str, float]]] = []
         self.checkpoints: list[tuple[int, Written]] = []
+        self.fingerprint: str | None = None
         self._show = show
 
     def reported(self, step: int, metrics: Mapping[str, float], elapsed: float, cost: float | None) -> None:
@@ -29,6 +30,10 @@ class Kept:
     def saved(self, step: int, file: Written) -> None:
         """Remember a checkpoint."""
         self.checkpoints.append((step, file))
+
+    def read(self, fingerprint: str) -> None:
+        """Remember which data these are."""
+        self.fingerprint = fingerprint
 
 
 class LocalTrial(Trial):
@@ -71,6 +76,11 @@ class LocalTrial(Trial):
     def checkpoints(self) -> list[tuple[int, Written]]:
         """What was saved: (step, file)."""
         return self._kept.checkpoints
+
+    @property
+    def trained_on(self) -> str | None:
+        """The fingerprint of the data, if it was told."""
+        return self._kept.fingerprint
 
     def report(self, *told: Any, **named: Any) -> None:
         """As any trial does."""

@@ -30,12 +30,45 @@ RECIPES: Mapping[str, Recipe] = {
         summary="scikit-learn's digits by a multi-layer perceptron: no download, seconds on one core",
         preload=(*TORCH, "sklearn.datasets"),
     ),
+    "digits-cnn": Recipe(
+        target="trainers.recipes.digits_cnn:train",
+        summary="the same by a convolutional network, of any of five designs: 98 per cent and more in seconds",
+        preload=(*TORCH, "sklearn.datasets"),
+    ),
+    "table-mlp": Recipe(
+        target="trainers.recipes.table_mlp:train",
+        summary="tables by a multi-layer perceptron: scikit-learn's, or your CSV, Parquet or npz; classes or numbers",
+        preload=(*TORCH, "sklearn.datasets"),
+    ),
+    "images-cnn": Recipe(
+        target="trainers.recipes.images_cnn:train",
+        summary="pictures by a convolutional network: your folder, npz, idx files as of MNIST, CIFAR-10's binaries",
+        preload=(*TORCH, "PIL.Image"),
+    ),
+    "char-lm": Recipe(
+        target="trainers.recipes.char_lm:train",
+        summary="texts, character by character, by a Transformer or LSTM: Python's help texts, or yours",
+        preload=TORCH,
+    ),
+    "sequences": Recipe(
+        target="trainers.recipes.sequences:train",
+        summary="sequences that need a memory, by GRU, LSTM or Transformer: parity, adding, copying, or your own",
+        preload=TORCH,
+    ),
 }
 
 
 def names() -> list[str]:
     """All that have a name here: Basin's own, and those of installed packages."""
     return sorted({*RECIPES, *(one.name for one in importlib.metadata.entry_points(group=GROUP))})
+
+
+def summary(name: str) -> str:
+    """What a trainer is in one line; of other packages' only where it comes from is known without loading it."""
+    if (recipe := RECIPES.get(name)) is not None:
+        return recipe.summary
+    found = [one.value for one in importlib.metadata.entry_points(group=GROUP, name=name)]
+    return f"of another package: {found[0]}" if found else name
 
 
 def find(spec: str) -> Train:

@@ -39,6 +39,8 @@ class Dimension:
     def read(self, value: Scalar) -> Scalar:
         """The value as this dimension takes it; BadParameter says what is wrong with it."""
         kind = self.entry["type"]
+        if kind == "text":
+            return self._text(value)
         if kind in {"categorical", "ordinal"} and not self._is_open():
             return self._one_of(value)
         if kind == "categorical":
@@ -58,6 +60,11 @@ class Dimension:
         near = difflib.get_close_matches(str(value), [str(one) for one in choices], n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise BadParameter(self.name, f"must be one of {', '.join(map(str, choices))}, not {value!r}{hint}")
+
+    def _text(self, value: Scalar) -> str:
+        if not isinstance(value, str):
+            raise BadParameter(self.name, f"must be a text, not {value!r}")
+        return value
 
     def _number(self, value: Scalar, *, whole: bool) -> float | int:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
@@ -132,6 +139,11 @@ def choice(
     """One of a few values without order."""
     entry = {"type": "categorical", "choices": list(choices), **_when(when)}
     return Dimension(name, entry, default, summary, searched=searched)
+
+
+def text(name: str, *, default: str = "", summary: str) -> Dimension:
+    """A text such as a path: a study fixes it among its trainer's settings, and never searches it."""
+    return Dimension(name, {"type": "text"}, default, summary, searched=False)
 
 
 def _when(when: When | None) -> dict[str, Any]:

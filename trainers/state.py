@@ -50,11 +50,11 @@ def is_state(head: bytes) -> bool:
 class Plan:
     """What is to be written, with the header that says where everything will lie. It refuses what it cannot write."""
 
-    def __init__(self, what: Any) -> None:
+    def __init__(self, what: Any, root: str = "state") -> None:
         self._tensors: dict[str, dict[str, Any]] = {}
         self._bytes: list[Callable[[], Any]] = []
         self._end = 0
-        tree = self._tree(what, "state")
+        tree = self._tree(what, root)
         header = {"__metadata__": {"format": "pt", _KEY: json.dumps(tree)}, **self._tensors}
         text = json.dumps(header, separators=(",", ":")).encode()
         self._header = text + b" " * (-len(text) % 8)
@@ -85,7 +85,7 @@ class Plan:
 
     def _mapping(self, value: Mapping[Any, Any], path: str) -> Any:
         if all(isinstance(key, str) and not key.startswith("$") for key in value):
-            return {key: self._tree(one, f"{path}.{key}") for key, one in value.items()}
+            return {key: self._tree(one, f"{path}.{key}".lstrip(".")) for key, one in value.items()}
         held = [[self._tree(key, f"{path} (a key)"), self._tree(one, f"{path}.{key}")] for key, one in value.items()]
         return {"$map": held}
 

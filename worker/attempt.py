@@ -17,7 +17,7 @@ from worker.board import Board, Shown
 from worker.checkpoints import CheckpointLost, fetch
 from worker.client import Client
 from worker.delivery import Delivery
-from worker.messages import Command, Ended, Message, Order, Reported, Saved, Started, Task
+from worker.messages import Command, Ended, Message, Order, Read, Reported, Saved, Started, Task
 from worker.outcome import Cut, conclude, failed
 from worker.retry import Gone, Refused
 from worker.slots import Slot
@@ -208,6 +208,8 @@ class Attempt:
                 self._began = self._moved = self._monotonic()
             case Reported():
                 self._point(message)
+            case Read():
+                self._spool.trained_on(message.fingerprint)
             case Saved():
                 self._moved = self._saved_at = self._monotonic()
                 self.delivery.saved(message)
@@ -254,6 +256,9 @@ class Attempt:
             direction=objective.direction if objective else "minimize",
             metrics=tuple(one.metric for one in lease.objectives),
             horizon=lease.horizon,
+            purpose=lease.purpose,
+            steps=lease.steps,
+            data_fingerprint=lease.data_fingerprint,
             device=self.slot.device,
             folder=str(self.folder),
             resume_step=None if resume is None else lease.resume_step,

@@ -31,6 +31,9 @@ class Task:
     direction: Literal["minimize", "maximize"] = "minimize"
     metrics: tuple[str, ...] = ()
     horizon: int | None = None
+    purpose: str = "search"
+    steps: int | None = None
+    data_fingerprint: str | None = None
     device: str = "cpu"
     folder: str
     resume_step: int | None = None
@@ -65,6 +68,13 @@ class Reported:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """Process to agent: which data it is trained on, by their SHA-256."""
+
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
     """Process to agent: a checkpoint stands whole in a file; `step` is one that was reported (0: before any)."""
 
@@ -87,9 +97,9 @@ class Ended:
     """The signal that ended it, if the worker did not send it: the node may be to blame."""
 
 
-Message = Task | Command | Started | Reported | Saved | Ended
+Message = Task | Command | Started | Reported | Read | Saved | Ended
 _KINDS: Mapping[str, type[Message]] = {
-    kind.__name__.lower(): kind for kind in (Task, Command, Started, Reported, Saved, Ended)
+    kind.__name__.lower(): kind for kind in (Task, Command, Started, Reported, Read, Saved, Ended)
 }
 _FIELDS = {kind: (name, tuple(one.name for one in fields(kind))) for name, kind in _KINDS.items()}
 

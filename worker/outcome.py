@@ -64,6 +64,7 @@ def complete(lease: Lease, ended: Ended, usage: Usage, *, checkpoint: bool) -> C
         values=(values or None) if ended.outcome != "failed" else None,
         failure=_failure(ended),
         usage=usage,
+        reason=_whole(ended.message)[:MAX_MESSAGE] or None if ended.outcome == "pruned" else None,
     )
 
 

@@ -74,9 +74,9 @@ class Reporter:
                 return
             first, points = self._spool.batch(self._limit)
             try:
-                answer = await self._client.report(
-                    self._held, Report(token=self._held.token, first_seq=first, points=tuple(points))
-                )
+                data = self._spool.data_fingerprint
+                body = Report(token=self._held.token, first_seq=first, points=tuple(points), data_fingerprint=data)
+                answer = await self._client.report(self._held, body)
             except Gone:
                 raise
             except Refused as refused:

@@ -24,7 +24,7 @@ from worker.messages import Ended, Saved, decode, encode
 
 MAX_BATCH_BYTES = 900_000
 MAX_BATCH = 1_000
-LEASE, POINTS, ACKED, LOG = "lease.json", "points.jsonl", "acked", "log"
+LEASE, POINTS, ACKED, LOG, DATA = "lease.json", "points.jsonl", "acked", "log", "data"
 CHECKPOINT, ENDED, COMPLETE = "checkpoint.json", "ended.json", "complete.json"
 _LINE = re.compile(rb'\{"seq":(\d+),.*\}\n', re.DOTALL)
 
@@ -64,6 +64,7 @@ class Spool:
         self.server = ""
         self.last = 0
         self.acked = 0
+        self.data_fingerprint: str | None = None
         self.kept: Kept | None = None
         self.ended: Ended | None = None
         self.complete: Complete | None = None
@@ -93,6 +94,7 @@ class Spool:
         spool.kept = _read(folder / CHECKPOINT, lambda body: Kept(**json.loads(body)))
         spool.ended = _read(folder / ENDED, _ended)
         spool.complete = _read(folder / COMPLETE, Complete.model_validate_json)
+        spool.data_fingerprint = _read(folder / DATA, bytes.decode)
         spool._recover_points()
         return spool
 
@@ -150,6 +152,11 @@ class Spool:
         with contextlib.suppress(OSError, ValueError):
             if self._file is not None:
                 os.fsync(self._file.fileno())
+
+    def trained_on(self, fingerprint: str) -> None:
+        """Remember which data it is trained on: that goes with its points."""
+        self.data_fingerprint = fingerprint
+        self._put(DATA, fingerprint.encode())
 
     # --- checkpoint and end
 

@@ -9,11 +9,13 @@ from service.cli import (
     import_optuna,
     login,
     serve,
+    study_artifact,
     study_best,
     study_change,
     study_create,
     study_edit,
     study_export,
+    study_finish,
     study_importances,
     study_read,
     study_search,
@@ -23,6 +25,7 @@ from service.cli import (
     trial_explain,
     trial_files,
     trial_read,
+    trial_reproduce,
     warm_start,
     worker,
     workers_change,
@@ -59,6 +62,8 @@ STUDY: tuple[Declared, ...] = (
     study_change.archive,
     study_change.unarchive,
     study_change.delete,
+    study_finish.finish,
+    study_artifact.artifact,
     warm_start.warm_start,
     study_export.export,
     study_create.schema,
@@ -72,6 +77,7 @@ TRIAL: tuple[Declared, ...] = (
     enqueue.enqueue,
     enqueue.add,
     trial_change.cancel,
+    trial_reproduce.reproduce,
 )
 TOKEN: tuple[Declared, ...] = (tokens.create, tokens.list_tokens, tokens.revoke)
 WORKERS: tuple[Declared, ...] = (
@@ -110,8 +116,9 @@ for one in SERVER:
 for one in ACCESS:
     one.add_to(app, "Who may use it")
 app.add_typer(_token, rich_help_panel="Who may use it")
-worker.add_to(app, "A server")
+worker.WORKER.add_to(app, "A server")
 EVENTS.add_to(app, "Studies")
+worker.TRAINER.add_to(app, "Studies")
 app.add_typer(_study, rich_help_panel="Studies")
 app.add_typer(_trial, rich_help_panel="Studies")
 app.add_typer(_import, rich_help_panel="Studies")

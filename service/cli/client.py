@@ -120,8 +120,7 @@ class Client:
 
     def add_trials(self, study: str, trials: Sequence[Json]) -> list[int]:
         """Enqueue or add many trials, all or none; answers their numbers."""
-        body = {"trials": list(trials)}
-        return list(self._send("POST", f"{_study(study)}/trials:batch", body=body).body["numbers"])
+        return list(self._send("POST", f"{_study(study)}/trials:batch", body={"trials": list(trials)}).body["numbers"])
 
     def warm_start(self, study: str, body: Json) -> Json:
         """Take trials of other studies into one."""
@@ -155,8 +154,7 @@ class Client:
     def log(self, study: str, number: int, attempt: int | None, offset: int) -> tuple[bytes, int, int]:
         """A part of the log of an attempt, or of the newest one: its bytes, where to go on, and whose it is."""
         of = _trial(study, number) if attempt is None else f"{_trial(study, number)}/attempts/{attempt}"
-        query: Query = {"offset": offset}
-        with self._stream("GET", f"{of}/logs", query=query, headers={"Accept": "text/plain"}) as response:
+        with self._stream("GET", f"{of}/logs", query={"offset": offset}, headers={"Accept": "text/plain"}) as response:
             data = response.read()
         return data, int(response.headers["x-next-offset"]), int(response.headers["x-attempt"])
 
@@ -203,6 +201,10 @@ class Client:
         """How a study is searched."""
         return self._send("GET", f"{_study(study)}/search").body
 
+    def advice(self, study: str) -> Json:
+        """What to change in a study."""
+        return self._send("GET", f"{_study(study)}/advice").body
+
     def importances(self, study: str, method: str, metric: str | None, wait_seconds: int) -> Json:
         """Which parameters matter, as far as that is known after the wait."""
         query = {"method": method, "metric": metric, "wait_seconds": wait_seconds}
@@ -216,6 +218,26 @@ class Client:
     def explanation(self, study: str, number: int) -> Json:
         """Why a trial is what it is."""
         return self._send("GET", f"{_trial(study, number)}/explanation").body
+
+    def finish(self, study: str) -> Json:
+        """How a study's honest end stands."""
+        return self._send("GET", f"{_study(study)}/finish").body
+
+    def begin_finish(self, study: str, body: Json) -> Json:
+        """Begin it."""
+        return self._send("POST", f"{_study(study)}:finish", body=body).body
+
+    def cancel_finish(self, study: str) -> Json:
+        """Call it off."""
+        return self._send("POST", f"{_study(study)}/finish:cancel").body
+
+    def reproduce(self, study: str, number: int, request_id: str) -> Json:
+        """Run a trial again as it was."""
+        return self._send("POST", f"{_trial(study, number)}:reproduce", body={"request_id": request_id}).body
+
+    def reproductions(self, study: str, number: int) -> list[Json]:
+        """The runs by which a trial was reproduced."""
+        return list(self._send("GET", f"{_trial(study, number)}/reproductions").body["reproductions"])
 
     # --- who may, and who did
 

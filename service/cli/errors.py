@@ -19,6 +19,9 @@ _HINTS: Mapping[str, str] = {
     "not_found": "Is --server right, and is the server as new as this command? basin doctor compares them.",
     "trial_not_found": "basin trial list STUDY shows the trials there are.",
     "name_taken": "Choose another name with --name, or delete that study first: basin study delete NAME",
+    "finish_not_found": "Finish it first: basin study finish NAME",
+    "finish_running": "basin study finish NAME shows how far it is; --cancel calls it off.",
+    "test_split_opened": "basin study finish NAME shows what it said. To open it once more, say why: --again REASON",
     "study_busy": "Stop it first (basin study stop NAME), or add --force.",
     "token_not_found": "basin token list shows the tokens there are.",
     "token_missing": "Give a token: BASIN_TOKEN, --token-file FILE, or once and for all: basin login URL\n"

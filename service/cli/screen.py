@@ -20,6 +20,9 @@ Output = Literal["table", "json", "yaml"]
 _UNBOUNDED = 10_000
 # Colour comes on top of the word, never in its place.
 _STATES: Mapping[str, str] = {
+    "confirming": "cyan",
+    "refitting": "cyan",
+    "finished": "green",
     "active": "green",
     "running": "green",
     "queued": "cyan",

@@ -1,10 +1,13 @@
 """`basin study best` and `pareto`: the best trials, and those that no other beats in all objectives."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from enum import Enum
 from typing import Annotated, Any
 
 import typer
 
+from service.cli import one_se
 from service.cli.command import command
 from service.cli.completion import StudyArgument
 from service.cli.screen import Cell, Column, Screen
@@ -12,16 +15,39 @@ from service.cli.session import Session
 from service.cli.words import number, plural, real, scalar, sparkline
 
 _DIGITS = 4
+_MOST = 10_000
 _MISSING = "-"
 
 
-@command("best", "basin study best digits-mlp", "basin study best digits-mlp --count 3 -o json")
+class Rule(Enum):
+    """How the best trial is chosen."""
+
+    VALUE = "value"
+    ONE_SE = "one-se"
+
+
+@command(
+    "best",
+    "basin study best digits-mlp",
+    "basin study best digits-mlp --count 3 -o json",
+    "basin study best wine-cv --rule one-se",
+    "basin study best wine-cv --rule one-se --parameter weight_decay",
+)
 def best(
     session: Session,
     study: StudyArgument,
     count: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 10,
+    rule: Annotated[
+        Rule, typer.Option(help="By value, or the most regularised trial that is as good as the best one.")
+    ] = Rule.VALUE,
+    parameter: Annotated[
+        str, typer.Option(metavar="NAME", help="What regularises, for one-se: the larger, the simpler.")
+    ] = "lambda",
 ) -> None:
     """Show the best trials with their values and parameters. Of several objectives, the best compromises come first."""
+    if rule is Rule.ONE_SE:
+        _one_se(session, study, parameter)
+        return
     found = session.client.best(study, count)
     screen = session.screen
     if screen.data(found):
@@ -35,6 +61,18 @@ def best(
             "\nThese trials are beaten by no other in all objectives; the first is the nearest to the best of each. "
             "basin study pareto shows all of them."
         )
+
+
+def _one_se(session: Session, study: str, parameter: str) -> None:
+    """Show what the one-standard-error rule chooses."""
+    trials, _ = session.client.trials(study, {"state": "completed"}, _MOST)
+    choice = one_se.choose(trials, session.client.study(study)["definition"]["objectives"][0], parameter)
+    screen = session.screen
+    if screen.data({**asdict(choice), "rule": Rule.ONE_SE.value}):
+        return
+    both = [choice.trial, *([] if choice.trial is choice.best else [choice.best])]
+    _table(screen, [{"rank": place, **one} for place, one in enumerate(both, 1)])
+    screen.note("\n" + "\n".join(one_se.told(choice)))
 
 
 @command(

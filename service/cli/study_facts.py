@@ -35,6 +35,8 @@ def facts(study: Mapping[str, Any], now: datetime) -> Iterator[tuple[Cell, str]]
     yield Cell("stopping", "dim"), _stopping(definition.get("stopping", {}))
     if definition.get("trainer"):
         yield Cell("trainer", "dim"), str(definition["trainer"]["name"])
+    if study.get("data_fingerprint"):
+        yield Cell("data", "dim"), f"fingerprint {study['data_fingerprint'][:16]}…"
     if definition.get("tags"):
         yield Cell("tags", "dim"), ", ".join(definition["tags"])
     if definition.get("priority"):

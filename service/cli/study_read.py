@@ -1,7 +1,7 @@
 """`basin study list` and `show`: which studies there are, and how one of them goes."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -118,7 +118,15 @@ def show(session: Session, study: StudyArgument) -> None:
         [Column("PARAMETER"), Column("TYPE"), Column("VALUES", wraps=True), Column("WHEN", wraps=True)],
         space(definition),
     )
+    if found["trials"].get("completed"):
+        _show_advice(screen, session.client.advice(study)["hints"])
     screen.note(f"\nbasin trial list {shlex.quote(found['name'])} shows its trials.")
+
+
+def _show_advice(screen: Screen, hints: Sequence[Mapping[str, Any]]) -> None:
+    if hints:
+        screen.line()
+        screen.table([Column("ADVICE"), Column("", wraps=True)], [(hint["topic"], hint["text"]) for hint in hints])
 
 
 def _measured(best: Mapping[str, Any]) -> str:

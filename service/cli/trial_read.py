@@ -8,11 +8,13 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from service.cli import trial_health
 from service.cli.command import command
 from service.cli.completion import StudyArgument
 from service.cli.screen import Cell, Column, state
 from service.cli.session import Session
 from service.cli.words import ago, duration, moment, number, plural, real, scalar, sparkline
+from service.domain.health import plain
 
 NumberArgument = Annotated[int, typer.Argument(metavar="N", min=0, help="The trial's number.")]
 Order = Literal["number", "-number", "value", "-value", "started_at", "-started_at", "finished_at", "-finished_at"]
@@ -36,6 +38,15 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Purpose(StrEnum):
+    """What trials are run for."""
+
+    SEARCH = "search"
+    CONFIRM = "confirm"
+    REFIT = "refit"
+    REPRODUCE = "reproduce"
+
+
 @command(
     "list",
     "basin trial list digits-mlp --order-by value --limit 10",
@@ -47,6 +58,14 @@ def list_trials(
     states: Annotated[
         list[State] | None,
         typer.Option("--state", metavar="STATE", help="Only those queued, running, completed, pruned, failed, ..."),
+    ] = None,
+    purposes: Annotated[
+        list[Purpose] | None,
+        typer.Option(
+            "--purpose",
+            metavar="PURPOSE",
+            help="Other runs of trials: confirm, refit or reproduce; search if not given.",
+        ),
     ] = None,
     where: Annotated[
         list[str] | None,
@@ -61,7 +80,7 @@ def list_trials(
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
 ) -> None:
     """List the trials of a study."""
-    query = {"state": states or None, "where": where or None, "order_by": order}
+    query = {"state": states or None, "purpose": purposes or None, "where": where or None, "order_by": order}
     trials, more = session.client.trials(study, query, limit)
     screen = session.screen
     if screen.data(trials):
@@ -70,7 +89,7 @@ def list_trials(
         name = shlex.quote(study)
         screen.note(
             "No trial is like that."
-            if states or where
+            if states or purposes or where
             else f"No trials yet. Enqueue one: basin trial enqueue {name} -p name=value (basin study show {name})"
         )
         return
@@ -169,6 +188,7 @@ def show(session: Session, study: StudyArgument, trial: NumberArgument) -> None:
             Column("STEPS"),
         )
         screen.table(titles, curves)
+    trial_health.show(screen, points)
     if decisions := [one for one in session.client.decisions(study, trial) if one.get("reason")]:
         screen.line()
         screen.table(
@@ -190,6 +210,8 @@ def show(session: Session, study: StudyArgument, trial: NumberArgument) -> None:
 def _facts(trial: Mapping[str, Any], now: datetime) -> Iterator[tuple[Cell, str | Cell]]:
     for name, value in (trial.get("values") or {}).items():
         yield Cell(name, "dim"), Cell(number(value), "bold")
+    if trial.get("rerun_of") is not None:
+        yield Cell("purpose", "dim"), f"{trial['purpose']}: it runs trial {trial['rerun_of']} again"
     yield Cell("origin", "dim"), f"{_origin(trial)}, {ago(moment(trial['created_at']), now)}"
     if trial.get("started_at") and trial["attempts"]:
         ended = moment(trial.get("finished_at"))
@@ -221,7 +243,7 @@ def _params(trial: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _curves(points: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, str, str, str]]:
     live = [point for point in points if not point.get("superseded")]
-    for metric in dict.fromkeys(name for point in live for name in point["metrics"]):
+    for metric in dict.fromkeys(name for point in live for name in plain(point["metrics"])):
         held = [point for point in live if metric in point["metrics"]]
         values = [value for point in held if (value := real(point["metrics"][metric])) is not None]
         if values:

@@ -1,6 +1,7 @@
-"""`basin worker`: run trials on this machine. What it does is another package's, which is loaded when it is called."""
+"""`basin worker` and `basin trainer`: what they do is other packages', which are loaded when they are called."""
 
 import sys
+from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:  # only for a dry run
     from service.wire.study import StudyDefinition
 
 GROUP = "basin.commands"
-_NAME = "worker"
 _MISSING = "pip install 'basin[worker,trainers]' brings what a worker needs, and the trainers that come with it."
 
 
@@ -26,27 +26,41 @@ class _Handed(Command):
         return []
 
 
-def add_to(app: typer.Typer, panel: str) -> None:
-    """Put the command into a group."""
-    app.command(_NAME, cls=_Handed, short_help="Run trials on this machine, for a server.", rich_help_panel=panel)(_run)
+@dataclass(frozen=True)
+class Handed:
+    """A command of another package, by its name."""
+
+    name: str
+    summary: str
+
+    def add_to(self, app: typer.Typer, panel: str) -> None:
+        """Put the command into a group."""
+
+        def run(ctx: typer.Context) -> int:
+            return self._run(ctx)
+
+        app.command(self.name, cls=_Handed, short_help=self.summary, rich_help_panel=panel)(run)
+
+    def _run(self, ctx: typer.Context) -> int:
+        session = ctx.find_root().obj
+        assert isinstance(session, Session)
+        options = session.options
+        found = _command(self.name)
+        given = {"server": options.server, "token": options.token, "output": options.output}
+        return int(found(ctx.args, study=_study, **given) or 0)
 
 
-def _run(ctx: typer.Context) -> int:
-    """Run trials on this machine, for a server."""
-    session = ctx.find_root().obj
-    assert isinstance(session, Session)
-    options = session.options
-    found = _command()
-    return int(found(ctx.args, server=options.server, token=options.token, output=options.output, study=_study) or 0)
+WORKER = Handed("worker", "Run trials on this machine, for a server.")
+TRAINER = Handed("trainer", "Look at trainers and techniques; train without a server.")
 
 
-def _command() -> Any:
-    for entry in entry_points(group=GROUP, name=_NAME):
+def _command(name: str) -> Any:
+    for entry in entry_points(group=GROUP, name=name):
         try:
             return entry.load()
         except ModuleNotFoundError as error:
-            raise CommandError(f"basin worker needs {error.name}, which is not installed", hint=_MISSING) from error
-    raise CommandError("basin worker is not installed here", hint=_MISSING)
+            raise CommandError(f"basin {name} needs {error.name}, which is not installed", hint=_MISSING) from error
+    raise CommandError(f"basin {name} is not installed here", hint=_MISSING)
 
 
 def _study(path: str) -> "StudyDefinition":

@@ -11,7 +11,7 @@ from service.wire.trial import Act
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """One decision of a scheduler or a stopping rule at one step.
+    """One decision of a scheduler, a stopping rule or the trainer itself at one step.
 
     `basis` holds rule, rung, value, cut, rank and n, as far as there are any.
     """

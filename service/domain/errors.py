@@ -4,7 +4,7 @@
   x Refused                what was asked cannot be done as it was asked
     + Invalid              fields are wrong, each of them named
     + NotFound             StudyNotFound, TrialNotFound, AttemptNotFound, WorkerNotFound, CheckpointNotFound,
-                           TokenNotFound
+                           TokenNotFound, FinishNotFound
     + Gone                 CheckpointEvicted
     + ChecksumMismatch     what arrived is not what was sent
     + ProtocolUnsupported  worker and server do not speak the same protocol
@@ -23,6 +23,8 @@
       - RequestReused
       - WorkerTaken
       - OffsetGap
+      - FinishRunning, SplitOpened
+      - DataDiffer
     + RevisionMismatch     somebody else changed it in between
   x Unavailable            it may be asked again as it is, a little later
     + StoreUnavailable, StoreFull, Overloaded
@@ -104,6 +106,13 @@ class TokenNotFound(NotFound):
 
     code = "token_not_found"
     hint = "GET /v1/tokens lists the tokens there are."
+
+
+class FinishNotFound(NotFound):
+    """This study has not been finished."""
+
+    code = "finish_not_found"
+    hint = "POST /v1/studies/{study}:finish begins it."
 
 
 class TokenMissing(Refused):
@@ -246,6 +255,27 @@ class OffsetGap(Conflict):
 
     code = "offset_gap"
     hint = "Send the bytes from next_offset on again."
+
+
+class FinishRunning(Conflict):
+    """The study is being finished."""
+
+    code = "finish_running"
+    hint = "GET /v1/studies/{study}/finish tells how far it is; POST .../finish:cancel ends it."
+
+
+class SplitOpened(Conflict):
+    """The sealed test split of this study was opened before."""
+
+    code = "test_split_opened"
+    hint = "GET /v1/studies/{study}/finish answers what it said. To open it once more, give the reason as `again`."
+
+
+class DataDiffer(Conflict):
+    """The study's trials were trained on other data."""
+
+    code = "data_differ"
+    hint = "Give this worker the data that the others have, or make a new study for these data."
 
 
 class RevisionMismatch(Refused):

@@ -45,7 +45,7 @@ def further(
     """
     for trial in trials:
         progress = replace(progress, seq=trial.seq)
-        values = _upright(trial, objectives)
+        values = _upright(trial, objectives) if trial.searches else None
         if values is None:
             continue
         gained = all(_gains(values, mark, rule.min_gain) for mark in progress.front)

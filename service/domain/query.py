@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from service.domain.errors import Invalid
 from service.wire.message import Identifier, shown
 from service.wire.study import StudyState
-from service.wire.trial import Origin, TrialState
+from service.wire.trial import Origin, Purpose, TrialState
 
 T = TypeVar("T")
 TrialOrder = Literal["number", "-number", "value", "-value", "started_at", "-started_at", "finished_at", "-finished_at"]
@@ -57,10 +57,12 @@ class TrialQuery:
     """Which trials of a study, and in which order.
 
     Rows without a value, or with NaN, stand last, whatever the order; equal ones stand in the order of their numbers.
+    Other runs of trials are no part of the search: they are there only if their purposes are named.
     """
 
     states: tuple[TrialState, ...] = ()
     origins: tuple[Origin, ...] = ()
+    purposes: tuple[Purpose, ...] = ("search",)
     where: tuple[Condition, ...] = ()
     order: TrialOrder = "number"
     after: Place | None = None

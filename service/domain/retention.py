@@ -24,7 +24,8 @@ def over_limit(
     """Those of a study that must go, so that the others fit.
 
     First those of ended trials, the worst before the better; then older ones of trials that are going on; then the best
-    trial's; those of paused trials last. The newest one of a trial that runs or is queued stays whatever it costs.
+    trial's; those of paused trials last. The newest one of a trial that runs or is queued stays whatever it costs, and
+    so does the model of a refit.
     """
     over = sum(one.size for one in checkpoints) - most_bytes
     gone = []
@@ -42,7 +43,10 @@ def _in_order(
     of_trial: dict[int, list[Checkpoint]] = defaultdict(list)
     for one in sorted(checkpoints, key=_age):
         of_trial[one.key.number].append(one)
-    ended = [trial for number in of_trial if (trial := trials.get(number)) and trial.finished]
+    # The model that a refit leaves is what the study was made for.
+    ended = [
+        trial for number in of_trial if (trial := trials.get(number)) and trial.finished and trial.purpose != "refit"
+    ]
     ended.sort(key=lambda trial: _badness(trial, objective), reverse=True)
     best = ended[-1:] if ended and math.isfinite(_badness(ended[-1], objective)) else []
     paused = [trial for number in of_trial if (trial := trials.get(number)) and trial.state == "paused"]

@@ -54,6 +54,8 @@ AFTER_FAILURE: Mapping[FailureClass, TrialState] = {
 
 FINISHED: frozenset[TrialState] = frozenset({"completed", "pruned", "failed", "infeasible", "cancelled"})
 LIVE: frozenset[AttemptState] = frozenset({"leased", "running"})
+RERUNS_RUN: frozenset[StudyState] = frozenset({"active", "stopping", "stopped", "completed"})
+"""The states in which a study hands out other runs of its trials: they are no part of the search, and outlast it."""
 
 
 def move_study(now: StudyState, to: StudyState) -> StudyState:

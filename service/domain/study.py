@@ -7,7 +7,7 @@ from typing import Any
 
 from service.domain.errors import RevisionMismatch
 from service.domain.states import move_study
-from service.domain.trial import nothing
+from service.domain.trial import Trial, nothing
 from service.wire.study import StudyDefinition, StudyPatch, StudyState
 
 
@@ -15,9 +15,9 @@ from service.wire.study import StudyDefinition, StudyPatch, StudyState
 class Study:
     """A definition, and how far it has come. `revision` grows with edits, `seq` with anything that changes in it.
 
-    `next_number` counts its trials, `added` those among them that ran elsewhere.
+    `next_number` counts its trials, `added` those among them that cost no budget: they ran elsewhere, or are reruns.
     `system` is the samplers' own memory and never comes from outside. `reason` says why it is in its state, `tally` is
-    what the rules that end or pause it have counted.
+    what the rules that end or pause it have counted, `data_fingerprint` which data its first trial was trained on.
     """
 
     id: int
@@ -31,6 +31,7 @@ class Study:
     system: Mapping[str, Any] = field(default_factory=nothing)
     reason: str | None = None
     tally: Mapping[str, Any] = field(default_factory=nothing)
+    data_fingerprint: str | None = None
     created_at: datetime
     updated_at: datetime
 
@@ -38,6 +39,13 @@ class Study:
     def name(self) -> str:
         """The name under which it is addressed."""
         return self.definition.name
+
+    def seed_of(self, trial: Trial) -> int:
+        """The seed that a trial trains from: its own if it is a rerun, or the study's, if they have it in common."""
+        if trial.rerun is not None:
+            return trial.rerun.seed
+        seed = self.definition.seed or 0
+        return seed if self.definition.seeds == "common" else seed + trial.number
 
     def moved(self, to: StudyState, reason: str | None = None) -> "Study":
         """The study in another state, if the table of states allows it, and why."""

@@ -9,7 +9,7 @@ from typing import Any
 from service.domain.states import FINISHED, LIVE, move_attempt, move_trial
 from service.wire.lease import Directive
 from service.wire.message import Scalar
-from service.wire.trial import AttemptState, Failure, Origin, TrialState
+from service.wire.trial import AttemptState, Failure, Origin, Purpose, TrialState
 
 ARTIFACT = "artifact:"
 """How the address of a checkpoint begins that the server keeps itself."""
@@ -21,19 +21,32 @@ def nothing() -> Mapping[str, Any]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rerun:
+    """What another run of a trial is: of which one, with which seed, how far, and for which round of a finish."""
+
+    of: int
+    seed: int
+    steps: int | None = None
+    round: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """One point of the space and what became of it. Addressed by its study's id and its number.
 
     `token` is the fence: it grows with each grant, so a writer that holds an older one is known to be late.
     `not_before` puts a trial off that was lost, and until `avoid_until` it goes to another node than `avoid`.
     `attrs` are the user's. `system` is the samplers' own memory and never comes from outside. `suggestion` says what a
-    sampled trial's parameters come from: the sampler, its seed, and the study's seq that it knew.
+    sampled trial's parameters come from: the sampler, its seed, and the study's seq that it knew. One whose purpose is
+    not the search is a `rerun` of another one: it is not shown to the sampler, costs no budget, and is never the best.
     """
 
     study_id: int
     number: int
     state: TrialState = "queued"
     origin: Origin
+    purpose: Purpose = "search"
+    rerun: Rerun | None = None
     params: Mapping[str, Scalar]
     values: Mapping[str, float] | None = None
     attrs: Mapping[str, Any] = field(default_factory=nothing)
@@ -60,6 +73,11 @@ class Trial:
     def finished(self) -> bool:
         """Whether it will not run again by itself."""
         return self.state in FINISHED
+
+    @property
+    def searches(self) -> bool:
+        """Whether it is a part of the search: spends its budget, teaches its sampler, and may be its best."""
+        return self.purpose == "search"
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,20 @@ SEARCH = analysis.Search(
         analysis.Rung(rung=1, trials=69, paused=40, controls=7, correlation=0.86),
     ),
 )
+ADVICE = analysis.Advice(
+    study=_STUDY,
+    seq=412,
+    hints=(
+        analysis.Hint(
+            topic="stability",
+            text="The best learning rate is at the border of stability: trial 12 has learning_rate 0.0031, and of 9 "
+            "trials with adamw between that and 3 times as much 4 diverged. Let the rate warm up (warm_up) or clip "
+            "gradients (clip_norm): then larger steps may be stable.",
+            figures={"rate": 0.0031, "near": 9.0, "diverged": 4.0},
+            trials=(3, 9, 12, 21, 30),
+        ),
+    ),
+)
 IMPORTANCES = analysis.Importances(
     study=_STUDY,
     state="ready",

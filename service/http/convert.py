@@ -37,6 +37,7 @@ def study(view: StudyView) -> wire_study.Study:
         seq=it.seq,
         trials=wire_study.TrialCounts.model_validate(view.counts),
         best=None if best is None else _best(best),
+        data_fingerprint=it.data_fingerprint,
         created_at=it.created_at,
         updated_at=it.updated_at,
     )
@@ -62,6 +63,8 @@ def trial_of(view: TrialView) -> wire_trial.Trial:
         number=it.number,
         state=it.state,
         origin=it.origin,
+        purpose=it.purpose,
+        rerun_of=it.rerun.of if it.rerun else None,
         params=dict(it.params),
         resolved=resolved(view.study, it),
         values=None if it.values is None else dict(it.values),

@@ -12,6 +12,8 @@
 An infeasible trial (out of memory, NaN) has no values. TPE sorts it by its constraint and never reads them. A Gaussian
 process gets a second model for the constraint, and clips infinite values to the worst finite ones. NSGA ranks it behind
 all that are feasible. CMA-ES knows no constraints but only compares, so that an infinite value is simply the worst.
+The constraint is 1, and -1 where all went well. A trainer that tells how far from the border of stability a trial was
+(`health.violation`) is believed: the models then learn where that border is before many trials have crossed it.
 """
 
 import math
@@ -24,6 +26,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from service.domain import trial as domain
+from service.domain.health import VIOLATION
 from service.search.distributions import Layout
 from service.usecases.engine import Curve
 from service.wire import trial as wire
@@ -109,9 +112,9 @@ class Freezer:
         if state.is_finished() and any(key.startswith(RELATIVE) for key in system):
             system = {key: value for key, value in system.items() if not key.startswith(RELATIVE)}
         if trial.state == "infeasible":
-            return {**system, FEASIBILITY: VIOLATED}
+            return {**system, FEASIBILITY: _violation(trial)}
         if marked and self.look.feasibility and state is TrialState.COMPLETE:
-            return {**system, FEASIBILITY: HELD} if system else _HELD
+            return {**system, FEASIBILITY: min(system.get(VIOLATION, HELD), 0.0)} if system else _HELD
         return system or _NOTHING
 
     def _curve(self, state: TrialState, curve: Curve | None) -> dict[int, float]:
@@ -119,6 +122,13 @@ class Freezer:
         if not curve or state is not TrialState.PRUNED:
             return _NO_CURVE
         return {curve.steps[-1]: curve.values[-1] if self.look.readable else math.nan}
+
+
+def _violation(trial: domain.Trial) -> float:
+    """By how much a trial could not be trained: the trainer tells where it diverged, and nobody else knows."""
+    told: float = trial.system.get(VIOLATION, 0.0)
+    diverged = trial.failure is not None and trial.failure.failure_class == "nan"
+    return told if diverged and told > 0 else VIOLATED
 
 
 def frozen(

@@ -34,7 +34,12 @@ _NEWEST_OF_EACH = (
     .join(_newest, (_rows.c.number == _newest.c.number) & (_rows.c.attempt == _newest.c.attempt))
     .where(_rows.c.study_id == bindparam("s"))
 )
-_GPU_SECONDS = select(func.coalesce(func.sum(_rows.c.gpu_seconds), 0.0)).where(_rows.c.study_id == bindparam("s"))
+_trials = tables.trials
+_GPU_SECONDS = (
+    select(func.coalesce(func.sum(_rows.c.gpu_seconds), 0.0))
+    .join(_trials, (_trials.c.study_id == _rows.c.study_id) & (_trials.c.number == _rows.c.number))
+    .where(_rows.c.study_id == bindparam("s"), _trials.c.purpose == "search")
+)
 _OVERDUE = (
     select(_rows)
     .where(_rows.c.ended_at.is_(None), _rows.c.expires_at < bindparam("now"))
@@ -100,7 +105,7 @@ class SqlAttempts:
         update_many(self._connection, _rows, [{**_address(one.key), **_progress(one)} for one in attempts])
 
     def gpu_seconds(self, study_id: int) -> float:
-        """Sum up what all attempts of a study have used."""
+        """Sum up what all attempts of a study's search have used."""
         return float(self._connection.execute(_GPU_SECONDS, {"s": study_id}).scalar_one())
 
     def overdue(self, study_id: int | None, count: int) -> Sequence[Attempt]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -14,11 +15,21 @@ from service.store.clock import Clock
 
 _decisions = tables.decisions
 _suggesters = tables.suggesters
-# Alike in both, but each dialect has a statement of its own for it.
-_ADD = {
-    "postgresql": postgresql.insert(_decisions).on_conflict_do_nothing(),
-    "sqlite": sqlite.insert(_decisions).on_conflict_do_nothing(),
-}
+_KEY = ("study_id", "number", "attempt", "step")
+_TOLD = ("act", "reason", "basis", "at")
+
+
+def _add(insert: Any) -> Any:
+    """Alike in both dialects, but each has a statement of its own for it."""
+    new = insert(_decisions)
+    return new.on_conflict_do_update(
+        index_elements=_KEY,
+        set_={name: new.excluded[name] for name in _TOLD},
+        where=(_decisions.c.act == "continue") & (new.excluded.act != "continue"),
+    )
+
+
+_ADD = {"postgresql": _add(postgresql.insert), "sqlite": _add(sqlite.insert)}
 _row = _suggesters.c.study_id == bindparam("study")
 _OWNER = select(_suggesters.c.owner).where(_row)
 _TAKE = update(_suggesters).where(
@@ -33,7 +44,7 @@ class SqlDecisions:
         self._connection = connection
 
     def append(self, decision: Decision) -> None:
-        """Add a decision; one of the same attempt and step is kept as it was first."""
+        """Add a decision; one of the same attempt and step is kept as it was first, unless only this one ends it."""
         key = decision.key
         place = {"study_id": key.study_id, "number": key.number, "attempt": key.attempt, "step": decision.step}
         told = {"act": decision.act, "reason": decision.reason, "basis": decision.basis, "at": decision.at}

@@ -6,11 +6,12 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from service.domain.errors import NameTaken, StudyNotFound
 from service.domain.query import Page, StudyQuery
+from service.domain.states import RERUNS_RUN
 from service.domain.study import Study
 from service.store import tables
 from service.store.clock import Clock
@@ -49,6 +50,7 @@ class SqlStudies:
             "system": {},
             "reason": None,
             "tally": {},
+            "data_fingerprint": None,
             "created_at": now,
             "updated_at": now,
         }
@@ -73,7 +75,7 @@ class SqlStudies:
         return {row.id: _study(row) for row in found}
 
     def offering(self) -> Sequence[Offer]:
-        """Read the active studies that are not archived and have queued trials that are due."""
+        """Read the studies that are not archived and have queued trials that are due, and that their state lets run."""
         found = self._connection.execute(_OFFERING, {"now": self._clock.now})
         return [Offer(_study(row), row.running) for row in found]
 
@@ -94,6 +96,7 @@ class SqlStudies:
                 "system": study.system,
                 "reason": study.reason,
                 "tally": study.tally,
+                "data_fingerprint": study.data_fingerprint,
                 "updated_at": self._clock.now,
             },
         ).one_or_none()
@@ -124,9 +127,9 @@ class SqlStudies:
         self._changed(study_id, seq=int(seq))
         return int(seq)
 
-    def next_number(self, study_id: int, *, from_elsewhere: bool) -> tuple[int, int]:
-        """Take the next trial number, and the seq that goes with it."""
-        given = {"study": study_id, "more": int(from_elsewhere)}
+    def next_number(self, study_id: int, *, free: bool) -> tuple[int, int]:
+        """Take the next trial number, and the seq that goes with it; a free one costs no budget."""
+        given = {"study": study_id, "more": int(free)}
         row = self._connection.execute(_NEXT, given).one_or_none()
         if row is None:
             raise StudyNotFound("the study has been deleted")
@@ -163,7 +166,8 @@ class SqlStudies:
             removed += self._purge_from(table, study_id, rows - removed)
             if removed >= rows:
                 return removed
-        self._connection.execute(delete(tables.suggesters).where(tables.suggesters.c.study_id == study_id))
+        for table in (tables.suggesters, tables.finishes):
+            self._connection.execute(delete(table).where(table.c.study_id == study_id))
         self._connection.execute(delete(_rows).where(_rows.c.id == study_id))
         return removed + 1
 
@@ -210,10 +214,12 @@ _trials = tables.trials
 _here = _trials.c.study_id == _rows.c.id
 _due = or_(_trials.c.not_before.is_(None), _trials.c.not_before <= bindparam("now", type_=UtcDateTime))
 _RUNNING = select(func.count()).where(_here, _trials.c.state == "running").scalar_subquery()
+_WAITS = exists().where(_here, _trials.c.state == "queued", _due)
+_RERUN_WAITS = _WAITS.where(text("trials.purpose <> 'search'"))
 _OFFERING = (
     select(_rows, _RUNNING.label("running"))
-    .where(_SEEN, _rows.c.state == "active", _rows.c.archived.is_(False))
-    .where(exists().where(_here, _trials.c.state == "queued", _due))
+    .where(_SEEN, _rows.c.archived.is_(False))
+    .where(or_(and_(_rows.c.state == "active", _WAITS), and_(_rows.c.state.in_(RERUNS_RUN), _RERUN_WAITS)))
     .order_by(_rows.c.id)
 )
 _this = and_(_rows.c.id == bindparam("study"), _SEEN)
@@ -253,6 +259,7 @@ def _study(row: Row[Any]) -> Study:
         system=row.system,
         reason=row.reason,
         tally=row.tally,
+        data_fingerprint=row.data_fingerprint,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

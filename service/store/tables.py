@@ -41,13 +41,15 @@ studies = Table(
     Column("revision", Integer, nullable=False),
     Column("seq", Id, nullable=False),
     Column("next_number", Id, nullable=False),
-    # Trials that ran elsewhere: no budget is spent on them.
+    # Trials that ran elsewhere, and reruns: no budget is spent on them.
     Column("added", Id, nullable=False, server_default="0"),
     Column("system", Json, nullable=False, server_default="{}"),
     # Why the study is in its state, in words.
     Column("reason", Text),
     # What the rules that end or pause a study have counted so far.
     Column("tally", Json, nullable=False, server_default="{}"),
+    # Of the data that the first trial was trained on.
+    Column("data_fingerprint", String(64)),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     # A deleted study keeps its rows until they are purged, but not its name.
@@ -88,6 +90,9 @@ trials = Table(
     Column("not_before", UtcDateTime),
     Column("avoid", String(200)),
     Column("avoid_until", UtcDateTime),
+    # What it is run for, and if it runs another one again: which one, from which seed, how far.
+    Column("purpose", String(16), nullable=False, server_default="search"),
+    Column("rerun", Json),
     Index(None, "study_id", "seq"),
     Index(None, "study_id", "state", "number"),
     # The few that were put off: who waits for trials is told of them when they are due.
@@ -96,6 +101,15 @@ trials = Table(
         "not_before",
         sqlite_where=text("not_before IS NOT NULL"),
         postgresql_where=text("not_before IS NOT NULL"),
+    ),
+    # The few that are no part of the search: each grant looks for one that is queued.
+    Index(
+        "ix_trials_reruns",
+        "study_id",
+        "state",
+        "number",
+        sqlite_where=text("purpose <> 'search'"),
+        postgresql_where=text("purpose <> 'search'"),
     ),
 )
 
@@ -186,6 +200,21 @@ suggesters = Table(
     Column("study_id", Id, ForeignKey(studies.c.id), primary_key=True, autoincrement=False),
     Column("owner", String(64), nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
+)
+
+finishes = Table(
+    "finishes",
+    metadata,
+    # The honest ends of studies: what was planned, and what came of it.
+    Column("study_id", Id, ForeignKey(studies.c.id), primary_key=True, autoincrement=False),
+    Column("round", Integer, primary_key=True, autoincrement=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", Text),
+    Column("plan", Json, nullable=False),
+    Column("outcome", Json, nullable=False),
+    Column("started_by", String(100), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
 )
 
 checkpoints = Table(

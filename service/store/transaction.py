@@ -12,6 +12,7 @@ from service.store.checkpoints import SqlCheckpoints
 from service.store.clock import Clock, Told
 from service.store.curves import SqlPoints
 from service.store.deciding import SqlDecisions, SqlSuggesters
+from service.store.finishes import SqlFinishes
 from service.store.fleet import SqlWorkers
 from service.store.logs import SqlLogs
 from service.store.outbox import SqlEvents, SqlRequests
@@ -31,6 +32,7 @@ class SqlTransaction:
         self.points = SqlPoints(connection)
         self.decisions = SqlDecisions(connection)
         self.suggesters = SqlSuggesters(connection, self._clock)
+        self.finishes = SqlFinishes(connection)
         self.checkpoints = SqlCheckpoints(connection, self._clock)
         self.workers = SqlWorkers(connection, self._clock)
         self.logs = SqlLogs(connection)

@@ -3,14 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, or_, select, text, update
 
 from service.domain.errors import TrialNotFound
 from service.domain.query import Page, TrialQuery
-from service.domain.trial import Trial
+from service.domain.trial import Rerun, Trial
 from service.store import tables
 from service.store.clock import Clock
 from service.store.filters import passes, placed
@@ -32,7 +32,8 @@ class SqlTrials:
 
     def add(self, trial: Trial) -> Trial:
         """Add a trial under the study's next number (the one given is ignored); answers it with number and seq."""
-        number, seq = self._studies.next_number(trial.study_id, from_elsewhere=trial.origin == "added")
+        free = trial.origin == "added" or not trial.searches
+        number, seq = self._studies.next_number(trial.study_id, free=free)
         self._connection.execute(insert(_rows), {**self._values(trial), "number": number, "seq": seq})
         return _own(replace(trial, number=number, seq=seq))
 
@@ -44,13 +45,14 @@ class SqlTrials:
         """Read a trial and keep others from changing it until the commit; TrialNotFound."""
         return self._one(study_id, number, lock=True)
 
-    def claim(self, study_id: int, count: int, *, node: str | None = None) -> Sequence[Trial]:
+    def claim(self, study_id: int, count: int, *, node: str | None = None, reruns: bool = False) -> Sequence[Trial]:
         """Lock up to `count` queued trials that are due and do not avoid the node, lowest numbers first.
 
         Those that others are claiming are passed over.
         """
         given = {"s": study_id, "n": count, "now": self._clock.now} | ({} if node is None else {"node": node})
-        return [_trial(row) for row in self._connection.execute(_CLAIM if node is None else _CLAIM_AT, given)]
+        wanted = _CLAIMS[reruns, node is not None]
+        return [_trial(row) for row in self._connection.execute(wanted, given)]
 
     def put_off(self) -> Sequence[PutOff]:
         """Read the queued trials, of all studies, that are not due yet or still avoid a node."""
@@ -88,6 +90,8 @@ class SqlTrials:
             wanted = wanted.where(_rows.c.state.in_(query.states))
         if query.origins:
             wanted = wanted.where(_rows.c.origin.in_(query.origins))
+        if query.purposes:
+            wanted = wanted.where(_rows.c.purpose.in_(query.purposes))
         for condition in query.where:
             wanted = wanted.where(passes(condition, self._connection.dialect.name))
         wanted = placed(wanted, query).limit(query.size + 1)
@@ -99,7 +103,7 @@ class SqlTrials:
         return [_trial(row) for row in self._connection.execute(_CHANGED, {"s": study_id, "q": after_seq, "n": count})]
 
     def counts(self, study_ids: Sequence[int], *, elsewhere: bool = True) -> Mapping[int, Mapping[TrialState, int]]:
-        """Count the trials of studies by state, those that completed elsewhere as asked for."""
+        """Count the trials of searches by state, those that completed elsewhere as asked for."""
         found: dict[int, dict[TrialState, int]] = {}
         counted = self._connection.execute(_COUNTS if elsewhere else _COUNTS_HERE, {"studies": study_ids})
         for study_id, state, count in counted:
@@ -132,6 +136,8 @@ class SqlTrials:
             "not_before": trial.not_before,
             "avoid": trial.avoid,
             "avoid_until": trial.avoid_until,
+            "purpose": trial.purpose,
+            "rerun": asdict(trial.rerun) if trial.rerun else None,
         }
 
     def _value(self, trial: Trial) -> float | None:
@@ -144,7 +150,7 @@ class SqlTrials:
 
 _ONE = select(_rows).where(_rows.c.study_id == bindparam("s"), _rows.c.number == bindparam("n"))
 _ONE_LOCKED = _ONE.with_for_update()
-_CLAIM = (
+_QUEUED = (
     select(_rows)
     .where(_rows.c.study_id == bindparam("s"), _rows.c.state == "queued")
     .where(or_(_rows.c.not_before.is_(None), _rows.c.not_before <= bindparam("now")))
@@ -152,12 +158,22 @@ _CLAIM = (
     .limit(bindparam("n"))
     .with_for_update(skip_locked=True)
 )
-_CLAIM_AT = _CLAIM.where(
+_QUEUED_AT = _QUEUED.where(
     or_(_rows.c.avoid.is_(None), _rows.c.avoid != bindparam("node"), _rows.c.avoid_until <= bindparam("now"))
 )
+_SEARCHES = _rows.c.purpose == "search"
+# As the index of the reruns has it: SQLite takes an index for a part of the rows only where it sees the same words.
+_RERUNS = text("trials.purpose <> 'search'")
+_CLAIMS: Mapping[tuple[bool, bool], Select[Any]] = {
+    (False, False): _QUEUED.where(_SEARCHES),
+    (False, True): _QUEUED_AT.where(_SEARCHES),
+    (True, False): _QUEUED.where(_RERUNS),
+    (True, True): _QUEUED_AT.where(_RERUNS),
+}
+"""By whether reruns are wanted, and whether a node is named."""
 _COUNTS = (
     select(_rows.c.study_id, _rows.c.state, func.count())
-    .where(_rows.c.study_id.in_(bindparam("studies", expanding=True)))
+    .where(_rows.c.study_id.in_(bindparam("studies", expanding=True)), _SEARCHES)
     .group_by(_rows.c.study_id, _rows.c.state)
 )
 _COUNTS_HERE = _COUNTS.where(or_(_rows.c.origin != "added", _rows.c.state != "completed"))
@@ -203,4 +219,6 @@ def _trial(row: Row[Any]) -> Trial:
         not_before=row.not_before,
         avoid=row.avoid,
         avoid_until=row.avoid_until,
+        purpose=row.purpose,
+        rerun=Rerun(**row.rerun) if row.rerun else None,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from service.domain.actor import LOCAL, Actor
-from service.domain.errors import NotFound
+from service.domain.errors import NotFound, WrongState
 from service.domain.worker import Worker, chosen, serves
 from service.usecases import ailing, leasing, settling, workers
 from service.usecases.attendance import LONGEST_WAIT_TTLS, Attendance
@@ -179,10 +179,12 @@ def _take(tx: Transaction, worker: Worker, body: Acquire, ttl_seconds: float, ac
 
 def _grant_one(tx: Transaction, name: str, taker: Taker, ttl_seconds: float) -> Sequence[Lease]:
     try:
-        study = tx.studies.get(name)
+        granted = leasing.grant(tx, tx.studies.get(name), 1, taker, ttl_seconds)
     except NotFound:
         return ()
-    granted = leasing.grant(tx, study, 1, taker, ttl_seconds) if study.state == "active" else ()
+    except WrongState:
+        # It has been moved since it was looked at, or its last rerun was taken.
+        granted = ()
     if not granted:
         # It has trials and hands out none: perhaps its time is over, or all is spent.
         settling.settle(tx, name)

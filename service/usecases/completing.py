@@ -1,8 +1,11 @@
 """How an attempt ends, and what that makes of its trial and its study."""
 
 from dataclasses import replace
+from datetime import datetime
 
+from service.domain import health
 from service.domain.actor import LOCAL, Actor
+from service.domain.decision import Decision
 from service.domain.errors import AlreadyCompleted
 from service.domain.trial import Attempt, AttemptKey, Trial
 from service.usecases import ending
@@ -36,9 +39,28 @@ def complete(tx: Transaction, study: str, number: int, attempt: int, body: Compl
     )
     tx.attempts.save([ended])
     if trial.state == "running":
-        trial = ending.apply(tx, target, trial, end)
+        if body.reason and end.state == "pruned" and not _was_told(current):
+            tx.decisions.append(_given_up(current, body.reason, tx.now))
+        trial = ending.apply(tx, target, _remembered(trial, current), end)
     settle(tx, study)
     return _answer(ended, trial)
+
+
+def _was_told(attempt: Attempt) -> bool:
+    """Whether somebody had told it to end: whoever did has said why."""
+    return attempt.directive is not None and attempt.directive.type in {"pause", "stop"}
+
+
+def _given_up(attempt: Attempt, reason: str, now: datetime) -> Decision:
+    """That a trainer ended a trial which nobody had told to stop."""
+    step = attempt.last_step or 0
+    return Decision(key=attempt.key, step=step, act="stop", reason=reason, basis={"rule": "trainer"}, at=now)
+
+
+def _remembered(trial: Trial, attempt: Attempt) -> Trial:
+    """The trial with what its last point says of the border of stability: samplers learn that border."""
+    violation = health.violation(attempt.last_metrics)
+    return trial if violation is None else replace(trial, system={**trial.system, health.VIOLATION: violation})
 
 
 def _again(attempt: Attempt, trial: Trial, body: Complete) -> Completed:

@@ -9,7 +9,7 @@ from service.domain.errors import Invalid
 from service.domain.states import AFTER_FAILURE
 from service.domain.study import Study
 from service.domain.trial import Attempt, Trial
-from service.usecases import gaining, placing, striking
+from service.usecases import advancing, gaining, placing, striking
 from service.usecases.ports import Transaction
 from service.usecases.record import save_trial
 from service.usecases.settling import aim
@@ -38,11 +38,14 @@ def end(tx: Transaction, study: Study, trial: Trial, attempt: Attempt, body: Com
         return End(state=AFTER_FAILURE[why.failure_class], failure=why)
     if ruled := rule_of(tx, attempt):
         return stopped(tx, study, trial, *ruled, body=body)
-    if body.outcome == "preempted":
+    if body.outcome == "preempted" or (body.outcome == "paused" and not trial.searches):
+        # Nobody would ever promote a rerun that has paused.
         return End(state="queued", failure=body.failure or failed("preempted", "the client had to go"))
     if body.outcome == "paused":
         return End(state="infeasible" if body.failure else "paused", failure=body.failure)
-    values = _values(tx, study, trial, body, whole=body.outcome == "completed")
+    # What is trained on everything has nothing left to be validated on.
+    whole = body.outcome == "completed" and trial.purpose != "refit"
+    values = _values(tx, study, trial, body, whole=whole)
     return _result(body.outcome, values)
 
 
@@ -67,6 +70,9 @@ def apply(tx: Transaction, study: Study, trial: Trial, found: End) -> Trial:
         return give_back(tx, study, trial, found.failure or failed("infra", "the attempt was lost"))
     ended = replace(trial.moved(found.state, tx.now), values=found.values, failure=found.failure)
     saved = save_trial(tx, study, ended)
+    if not saved.searches:
+        advancing.look(tx, study, saved)
+        return saved
     if saved.state == "completed" and saved.values is not None:
         aim(tx, study, saved.values)
         gaining.look(tx, study)
@@ -79,7 +85,9 @@ def give_back(tx: Transaction, study: Study, trial: Trial, failure: Failure) -> 
     attempts = tx.attempts.list(trial.study_id, trial.number)
     losses = _losses(tx, trial, attempts)
     if len(losses) >= study.definition.retry.max_attempts:
-        return save_trial(tx, study, replace(trial.moved("failed", tx.now), failure=failure))
+        failed = save_trial(tx, study, replace(trial.moved("failed", tx.now), failure=failure))
+        advancing.look(tx, study, failed)
+        return failed
     last = attempts[-1] if attempts else None
     queued = trial.moved("queued", tx.now)
     # One that was preempted and left a checkpoint has lost nothing: it need not wait.

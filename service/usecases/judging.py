@@ -23,6 +23,8 @@ T = TypeVar("T")
 Run = Callable[[Callable[[], T]], Awaitable[T]]
 Told = Literal["continue", "pause", "stop"]
 _ATTEMPTS_KNOWN = 100_000
+_NEVER = 2**63
+"""The step from which on a rerun is judged that goes the whole way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Judge:
         case = await self._store.read(partial(self._case, study=item.study, number=item.number, known=known))
         if known is None:
             self._curves.learn(taken, case.curve)
+        if not case.trial.searches:
+            return await self._rerun(case.trial, taken, item.report.token)
         verdict: Verdict = await self._run(
             partial(self._engine.judge, case.history, case.trial, case.curve, _latest(taken))
         )
@@ -67,15 +71,24 @@ class Judge:
         directive = await self._store.write(partial(_decide, taken=taken, verdict=verdict, token=item.report.token))
         return taken.answer.model_copy(update={"directive": directive})
 
-    def _may_decide(self, taken: Taken) -> bool:
-        """Whether to think at all; always where the reports before this one were not taken in by this process.
+    async def _rerun(self, trial: Trial, taken: Taken, token: int) -> Reported:
+        """No scheduler judges a rerun. One that is to reproduce a trial is told when it has come as far."""
+        enough = trial.rerun.steps if trial.rerun is not None and trial.purpose == "reproduce" else None
+        self._judged(taken.key, _NEVER if enough is None else enough)
+        if enough is None or taken.points[-1].step < enough:
+            return taken.answer
+        directive = await self._store.write(partial(_enough, taken=taken, token=token))
+        return taken.answer.model_copy(update={"directive": directive})
 
-        Another one may have died between storing a report and judging it.
+    def _may_decide(self, taken: Taken) -> bool:
+        """Whether to think at all; always at the first report that this process sees of an attempt.
+
+        Another one may have died between storing a report and judging it, and a rerun is not known to be one before.
         """
         scheduler, step = taken.study.definition.scheduler, taken.points[-1].step
-        if taken.key not in self._seen and taken.before is not None:
+        if taken.key not in self._seen:
             return True
-        next_step = self._seen.get(taken.key)
+        next_step = self._seen[taken.key]
         return may_decide(scheduler, taken.before, step) if next_step is None else step >= next_step
 
     def _judged(self, key: AttemptKey, next_step: int | None) -> None:
@@ -89,12 +102,23 @@ class Judge:
         history = self._mirrors.of(tx, found).history(tx, found)
         if known is None:
             known = curve(tx.points.curves(found.id, [number], judged(found.definition)).get(number, ()))
-        return Case(history, history.trials[number], known)
+        # Reruns are no part of the history.
+        return Case(history, history.trials.get(number) or tx.trials.get(found.id, number), known)
 
 
 def _latest(taken: Taken) -> Latest:
     last = taken.points[-1]
     return Latest(step=last.step, metrics=last.metrics, elapsed=last.elapsed, cost=last.cost, resumes=taken.resumes)
+
+
+def _enough(tx: Transaction, taken: Taken, token: int) -> Directive:
+    """Tell a rerun that it has come as far as the trial that it reproduces."""
+    attempt = tx.attempts.lock([taken.key]).get(taken.key)
+    if attempt is None or attempt.token != token or not attempt.live:
+        return GO_ON
+    attempt = attempt.told(Directive(type="stop", reason="it has come as far as the trial that it reproduces"))
+    tx.attempts.save([attempt])
+    return attempt.directive or GO_ON
 
 
 def _decide(tx: Transaction, taken: Taken, verdict: Verdict, token: int) -> Directive:

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from service.domain import budget, space
 from service.domain.actor import LOCAL, Actor
 from service.domain.errors import WrongState
+from service.domain.states import RERUNS_RUN
 from service.domain.study import Study
 from service.domain.trial import Attempt, AttemptKey, Trial
 from service.usecases import ending, placing
@@ -45,7 +46,7 @@ def ask(tx: Transaction, study: str, body: Ask, *, ttl_seconds: float, actor: Ac
     taker = Taker(name=body.worker, resumes=body.resumes, holder=actor.token)
 
     def work() -> tuple[Lease, ...]:
-        if target.state == "active":
+        if target.state in RERUNS_RUN:
             expire(tx, target)
         return grant(tx, target, body.max_trials, taker, ttl_seconds)
 
@@ -73,9 +74,22 @@ def lose(tx: Transaction, study: Study, attempt: Attempt, why: str) -> None:
 
 
 def grant(tx: Transaction, study: Study, count: int, taker: Taker, ttl_seconds: float) -> tuple[Lease, ...]:
-    """Grant up to so many leases for queued trials of an active study."""
-    if study.state != "active":
+    """Grant up to so many leases for queued trials of a study: reruns first, and then, if it is active, of its search.
+
+    Reruns are few, cost no budget, and are handed out when the search has ended, too: only a paused study keeps them.
+    """
+    again = _claim(tx, study, count, taker, reruns=True) if study.state in RERUNS_RUN else ()
+    if again and tx.studies.lock(study.name).state not in RERUNS_RUN:
+        again = ()
+    leases = tuple(_lease(tx, study, trial, taker, ttl_seconds) for trial in again)
+    if study.state != "active" and not leases:
         raise WrongState(f"study '{study.name}' is {study.state}: it hands out no trials")
+    if study.state != "active" or len(leases) == count:
+        return leases
+    return leases + _of_the_search(tx, study, count - len(leases), taker, ttl_seconds)
+
+
+def _of_the_search(tx: Transaction, study: Study, count: int, taker: Taker, ttl_seconds: float) -> tuple[Lease, ...]:
     if budget.limited(study):
         # Two askers at once must not both see the last free place.
         study = tx.studies.lock(study.name)
@@ -87,13 +101,13 @@ def grant(tx: Transaction, study: Study, count: int, taker: Taker, ttl_seconds: 
     return tuple(_lease(tx, study, trial, taker, ttl_seconds) for trial in queued)
 
 
-def _claim(tx: Transaction, study: Study, count: int, taker: Taker) -> Sequence[Trial]:
+def _claim(tx: Transaction, study: Study, count: int, taker: Taker, *, reruns: bool = False) -> Sequence[Trial]:
     """Claim queued trials, those that avoid the taker's node only if there is no other node for them."""
     if taker.worker_id is None:
-        return tx.trials.claim(study.id, count)
-    queued = tx.trials.claim(study.id, count, node=taker.name)
+        return tx.trials.claim(study.id, count, reruns=reruns)
+    queued = tx.trials.claim(study.id, count, node=taker.name, reruns=reruns)
     if len(queued) < count and not placing.another(tx, study, {taker.name}):
-        return tx.trials.claim(study.id, count)
+        return tx.trials.claim(study.id, count, reruns=reruns)
     return queued
 
 
@@ -119,7 +133,6 @@ def _lease(tx: Transaction, study: Study, trial: Trial, taker: Taker, ttl_second
         )
     )
     definition = study.definition
-    seed = definition.seed or 0
     return Lease(
         study=study.name,
         trial=trial.number,
@@ -132,11 +145,14 @@ def _lease(tx: Transaction, study: Study, trial: Trial, taker: Taker, ttl_second
         resume_attempt=newest.key.attempt if newest else None,
         resume_sha256=newest.sha256 if newest else None,
         resume_size=newest.size if newest else None,
-        seed=seed if definition.seeds == "common" else seed + trial.number,
+        seed=study.seed_of(trial),
         trainer=definition.trainer,
         objectives=definition.objectives,
         horizon=horizon(definition),
         limits=definition.limits,
+        purpose=trial.purpose,
+        steps=trial.rerun.steps if trial.rerun else None,
+        data_fingerprint=study.data_fingerprint,
     )
 
 

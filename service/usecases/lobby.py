@@ -14,7 +14,8 @@ from functools import partial
 
 from service.domain.errors import BasinError
 from service.domain.event import Event
-from service.domain.query import StudyQuery
+from service.domain.query import StudyQuery, TrialQuery
+from service.domain.states import RERUNS_RUN
 from service.domain.study import Study
 from service.domain.worker import Worker, chosen, serves
 from service.usecases.ports import Store, Transaction
@@ -26,6 +27,7 @@ _MOST_STUDIES = 100_000
 _RETRY_SECONDS = 1.0
 # The queue of a study grows with those who ask, up to about so many: one more changes nothing, and wakes nobody.
 _WORTH_TELLING = 20
+_RERUNS = TrialQuery(states=("queued",), purposes=("confirm", "refit", "reproduce"), size=1_000)
 
 
 class Guest:
@@ -108,6 +110,10 @@ class Lobby:
     def queued(self, study: str, avoid: str | None) -> None:
         """Call one worker that can serve the study and has not been called, rather on another node than this one."""
         self.heard_of += 1
+        if study not in self._studies and self._guests:
+            # It hands out nothing, as far as is known: perhaps it has reruns now.
+            self._changed.add(study)
+            self._news.set()
         free = [guest for guest in self._of_study.get(study, ()) if not guest.turn.is_set()]
         guest = next((one for one in free if one.worker.name != avoid), free[0] if free else None)
         if guest is not None:
@@ -124,6 +130,8 @@ class Lobby:
         if guest.wants(study):
             guests = self._of_study[study.name]
             guests[guest] = None
+            if study.state != "active":
+                return
             self._suggester.want(study.name)
             if len(guests) <= _WORTH_TELLING:
                 self._board.tell_watchers(study.name)
@@ -156,7 +164,7 @@ class Lobby:
         self._changed.clear()
 
     async def _read(self) -> None:
-        """Know all active studies, then look again at each that changes."""
+        """Know all studies that hand out trials, then look again at each that changes."""
         whole = False
         while True:
             # Taken out before they are read: one that changes while they are is read once more.
@@ -164,7 +172,7 @@ class Lobby:
             self._changed.clear()
             try:
                 if not whole:
-                    found = await self._store.read(_active)
+                    found = await self._store.read(_open)
                     self._take(found, {}, set(found))
                     whole = True
                     self._ready.set()
@@ -196,9 +204,10 @@ class Lobby:
                 self.queued(name, None)
 
 
-def _active(tx: Transaction) -> dict[str, Study]:
+def _open(tx: Transaction) -> dict[str, Study]:
+    """Those that are active, and those that have reruns, whatever their search has come to."""
     page = tx.studies.list(StudyQuery(states=("active",), archived=False, size=_MOST_STUDIES))
-    return {study.name: study for study in page.items}
+    return {study.name: study for study in (*page.items, *(offer.study for offer in tx.studies.offering()))}
 
 
 def _named(tx: Transaction, names: frozenset[str]) -> tuple[dict[str, Study], dict[str, int]]:
@@ -210,7 +219,11 @@ def _named(tx: Transaction, names: frozenset[str]) -> tuple[dict[str, Study], di
             study = tx.studies.get(name)
         except BasinError:
             continue
-        if study.state == "active" and not study.archived:
+        if study.state not in RERUNS_RUN or study.archived:
+            continue
+        reruns = len(tx.trials.list(study.id, _RERUNS).items)
+        if study.state == "active" or reruns:
             found[name] = study
-            waiting[name] = tx.trials.counts([study.id]).get(study.id, {}).get("queued", 0)
+            searched = tx.trials.counts([study.id]).get(study.id, {}) if study.state == "active" else {}
+            waiting[name] = searched.get("queued", 0) + reruns
     return found, waiting

@@ -1,13 +1,15 @@
 """Mirrors: what a process remembers of the studies it works with, brought up to date by their `seq`.
 
-A mirror is never the truth and may be thrown away at any time. It holds every trial of a study, so that counting them,
-finding the best, or sampling the next needs no reading of what has been read before: only trials that changed are.
+A mirror is never the truth and may be thrown away at any time. It holds every trial of a study's search, so that
+counting them, finding the best, or sampling the next needs no reading of what has been read before: only trials that
+changed are. Reruns are not in it: nobody searches by them.
 Refresh it in reads alone: a write may yet be undone, and the mirror would remember what never was.
 """
 
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from typing import Literal
 
 from service.domain.curve import better
@@ -24,7 +26,7 @@ _LONGEST_TRAIL = 4_000
 
 
 class Mirror:
-    """The trials of one study, as of its `seq`."""
+    """The trials of one study's search, as of its `seq`."""
 
     def __init__(self) -> None:
         self.seq = 0
@@ -71,7 +73,7 @@ class Mirror:
 
     def _take(self, study: Study, changed: Iterable[Trial]) -> None:
         objective = study.definition.objectives[0]
-        for trial in changed:
+        for trial in filter(attrgetter("searches"), changed):
             before = self.trials.get(trial.number)
             if before is not None:
                 self.counts[before.state] -= 1

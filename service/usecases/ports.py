@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from service.domain.decision import Decision
 from service.domain.event import Event
+from service.domain.finish import Finish
 from service.domain.query import Page, StudyQuery, TrialQuery
 from service.domain.study import Study
 from service.domain.trial import Attempt, AttemptKey, Checkpoint, LogPiece, Point, Trial
@@ -56,7 +57,10 @@ class Studies(Protocol):
         """Read studies by their ids; those that are gone are left out."""
 
     def offering(self) -> Sequence[Offer]:
-        """Read the active studies that are not archived and have queued trials that are due."""
+        """Read the studies that are not archived and have queued trials that are due.
+
+        Those that are active, and those whose state lets reruns run and that have such queued.
+        """
 
     def lock(self, name: str) -> Study:
         """Read a study and keep others from changing it until the commit; StudyNotFound."""
@@ -86,8 +90,10 @@ class Trials(Protocol):
     def lock(self, study_id: int, number: int) -> Trial:
         """Read a trial and keep others from changing it until the commit; TrialNotFound."""
 
-    def claim(self, study_id: int, count: int, *, node: str | None = None) -> Sequence[Trial]:
+    def claim(self, study_id: int, count: int, *, node: str | None = None, reruns: bool = False) -> Sequence[Trial]:
         """Lock up to `count` queued trials, lowest numbers first, passing over those that others are claiming.
+
+        They are of the search, or reruns.
 
         Passed over are those that are not due, too, and those that at this moment avoid the node, if one is named.
         """
@@ -108,7 +114,7 @@ class Trials(Protocol):
         """Read up to `count` trials whose seq is greater than `after_seq`, in the order of seq."""
 
     def counts(self, study_ids: Sequence[int], *, elsewhere: bool = True) -> Mapping[int, Mapping[TrialState, int]]:
-        """Count the trials of studies by state; states without trials may be left out.
+        """Count the trials of the searches of studies by state; states without trials may be left out.
 
         Without `elsewhere`, those are left out that completed elsewhere and were added.
         """
@@ -139,7 +145,7 @@ class Attempts(Protocol):
         """
 
     def gpu_seconds(self, study_id: int) -> float:
-        """Sum up what all attempts of a study have used."""
+        """Sum up what all attempts of a study's search have used: reruns are no part of it."""
 
     def overdue(self, study_id: int | None, count: int) -> Sequence[Attempt]:
         """Lock up to `count` live attempts, of one study or of all, whose lease has expired by the database's clock."""
@@ -174,7 +180,7 @@ class Decisions(Protocol):
     """What schedulers have decided."""
 
     def append(self, decision: Decision) -> None:
-        """Add a decision; one of the same attempt and step is kept as it was first."""
+        """Add a decision; one of the same attempt and step is kept as it was first, unless only this one ends it."""
 
     def list(self, study_id: int, number: int) -> Sequence[Decision]:
         """Read the decisions on a trial, in the order of attempts and steps."""
@@ -188,6 +194,19 @@ class Suggesters(Protocol):
 
     def release(self, study_id: int, owner: str) -> None:
         """Let go, if it is ours."""
+
+
+class Finishes(Protocol):
+    """The honest ends of studies: one round after the other."""
+
+    def add(self, finish: Finish) -> None:
+        """Add a round."""
+
+    def list(self, study_id: int) -> Sequence[Finish]:
+        """Read all rounds of a study, the first one first."""
+
+    def save(self, finish: Finish) -> None:
+        """Write what of a round can change: its state, the reason, the outcome and its end."""
 
 
 class Checkpoints(Protocol):
@@ -302,6 +321,8 @@ class Transaction(Protocol):
     def decisions(self) -> Decisions: ...
     @property
     def suggesters(self) -> Suggesters: ...
+    @property
+    def finishes(self) -> Finishes: ...
     @property
     def checkpoints(self) -> Checkpoints: ...
     @property

@@ -8,6 +8,7 @@ from service.domain.actor import LOCAL, Actor
 from service.domain.errors import (
     AttemptNotFound,
     BasinError,
+    DataDiffer,
     Invalid,
     NotFound,
     NotYourAttempt,
@@ -79,7 +80,9 @@ def report_together(
             found = revived(tx, study, found, item.report.token, item.actor, ttl_seconds=ttl)
             before = live(found, key, item.report.token, item.actor)
             attempt, new = take(before, item.report, tx.now, ttl)
-            if new and not _stopped(before) and (stop := watches.look(tx, study, before, new)):
+            studies[item.study] = study = agreeing(tx, study, item.report.data_fingerprint)
+            stop = watches.look(tx, study, before, new) if new and not _stopped(before) else None
+            if stop is not None and _rules(tx, key, stop):
                 stops[key] = stop
                 attempt = attempt.told(told(stop))
         except BasinError as refusal:
@@ -103,6 +106,11 @@ def report_together(
 def _stopped(attempt: Attempt) -> bool:
     """Whether it has been told to stop already: nothing more is decided of it."""
     return attempt.directive is not None and attempt.directive.type == "stop"
+
+
+def _rules(tx: Transaction, key: AttemptKey, stop: Stop) -> bool:
+    """Whether a rule holds for a trial: one that is trained on everything has nothing to be patient about."""
+    return stop.rule not in {"patience", "target"} or tx.trials.get(key.study_id, key.number).purpose != "refit"
 
 
 def take(attempt: Attempt, report: Report, now: datetime, ttl_seconds: float) -> tuple[Attempt, list[Point]]:
@@ -152,6 +160,21 @@ def live(attempt: Attempt | None, key: AttemptKey, token: int, actor: Actor) -> 
     if not attempt.live:
         raise StaleLease(f"attempt {key.attempt} of trial {key.number} has ended: it is {attempt.state}")
     return attempt
+
+
+def agreeing(tx: Transaction, study: Study, fingerprint: str | None) -> Study:
+    """The study, if its trials are trained on these data; the first trial that tells says which they are."""
+    if fingerprint is None or fingerprint == study.data_fingerprint:
+        return study
+    locked = tx.studies.lock(study.name)
+    if locked.data_fingerprint is None:
+        return tx.studies.save(replace(locked, data_fingerprint=fingerprint))
+    if locked.data_fingerprint != fingerprint:
+        raise DataDiffer(
+            f"this trial is trained on data with fingerprint {fingerprint}, "
+            f"but the first trial of study '{study.name}' was trained on data with {locked.data_fingerprint}"
+        )
+    return locked
 
 
 def own(attempt: Attempt, actor: Actor) -> None:

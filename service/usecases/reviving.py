@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from service.domain import budget
 from service.domain.actor import Actor
+from service.domain.states import RERUNS_RUN
 from service.domain.study import Study
 from service.domain.trial import Attempt
 from service.usecases.ports import Transaction
@@ -20,7 +21,8 @@ def waits(tx: Transaction, study: Study, attempt: Attempt | None, token: int, ac
     if attempt is None or attempt.state != "lost" or attempt.token != token or not actor.holds(attempt.holder):
         return False
     trial = tx.trials.get(study.id, attempt.key.number)
-    return trial.state == "queued" and trial.token == token and study.state in {"active", "paused", "stopping"}
+    runs = study.state in {"active", "paused", "stopping"} or (not trial.searches and study.state in RERUNS_RUN)
+    return trial.state == "queued" and trial.token == token and runs
 
 
 def revived(
@@ -29,7 +31,7 @@ def revived(
     """A locked attempt as it is now: one that was lost has its trial again, if that still waits and may run."""
     if attempt is None or not waits(tx, study, attempt, token, actor):
         return attempt
-    if budget.limited(study):
+    if budget.limited(study) and tx.trials.get(study.id, attempt.key.number).searches:
         study = tx.studies.lock(study.name)
         if budget.may_run(study, spending(tx, study)) < 1:
             return attempt

@@ -10,6 +10,7 @@ from service.domain import budget, curve, space
 from service.domain.errors import BudgetSpent, Invalid
 from service.domain.study import Study
 from service.domain.trial import Attempt, AttemptKey, Point, Trial
+from service.usecases import advancing
 from service.usecases.once import once
 from service.usecases.ports import Transaction
 from service.usecases.record import save_trial, trial_event
@@ -66,6 +67,7 @@ def cancel_in(tx: Transaction, study: Study, number: int) -> Trial:
     for attempt in tx.attempts.lock([AttemptKey(study.id, number, trial.attempts)]).values():
         if attempt.live:
             tx.attempts.save([attempt.told(Directive(type="stop", reason="cancelled by a user"))])
+    advancing.look(tx, study, cancelled)
     return cancelled
 
 

@@ -250,6 +250,24 @@ class Explanation(Answer):
     ending: str = Field(description="What became of it, in a sentence.")
 
 
+class Hint(Answer):
+    """A piece of advice, with what it rests on."""
+
+    topic: Literal["stability", "dead_units", "label_noise", "memorised"]
+    text: str = Field(description="What was found, and what to do, in words.")
+    figures: Metrics = Field(description="The figures of the text.")
+    trials: tuple[int, ...] = Field(description="The trials that it rests on.")
+
+
+class Advice(Answer):
+    """What the health of a study's trials suggests to change in it."""
+
+    study: str
+    seq: int = Field(description="The study's seq that this was read at.")
+    hints: tuple[Hint, ...] = ()
+    reason: str | None = Field(default=None, description="Why there is none.")
+
+
 class Rung(Answer):
     """A rung of a study's scheduler, and what it is worth."""
 

@@ -11,6 +11,7 @@ EventType = Literal[
     "study.created",
     "study.updated",
     "study.state",
+    "study.finish",
     "study.deleted",
     "trial.created",
     "trial.state",

@@ -17,7 +17,7 @@ from service.wire.message import (
     refuse,
 )
 from service.wire.objective import Limits, Objective, Trainer
-from service.wire.trial import Failure, NewPoint
+from service.wire.trial import Failure, NewPoint, Purpose
 
 Token = Annotated[int, Field(ge=1)]
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -75,6 +75,15 @@ class Lease(Answer):
     objectives: tuple[Objective, ...] = ()
     horizon: int | None = Field(default=None, description="The largest step that a trial of the study may come to.")
     limits: Limits = Limits()
+    purpose: Purpose = Field(
+        default="search",
+        description="What it is run for. 'refit' trains on all data but the sealed test split, and then looks at that.",
+    )
+    steps: int | None = Field(default=None, description="How far a rerun is to come, where that is known.")
+    data_fingerprint: str | None = Field(
+        default=None,
+        description="Of the data that the study's first trial was trained on: one with other data must not begin.",
+    )
 
 
 class LeaseList(Answer):
@@ -99,6 +108,11 @@ class Report(Request):
         ge=1, lt=2**53, description="The number of the first point: points are numbered 1, 2, 3 … in an attempt."
     )
     points: tuple[NewPoint, ...] = Field(min_length=1, max_length=MAX_POINTS)
+    data_fingerprint: Sha256 | None = Field(
+        default=None,
+        description="The SHA-256 of the data that the trial is trained on, in hexadecimal. The first one is kept with "
+        "the study; a report with another one is refused.",
+    )
 
 
 class Reported(Answer):
@@ -132,6 +146,11 @@ class Complete(Request):
     values: Metrics | None = Field(default=None, description="Read from the curve if they are not given.")
     failure: Failure | None = None
     usage: Usage = Usage()
+    reason: str | None = Field(
+        default=None,
+        max_length=2_000,
+        description="Why a client pruned a trial that nobody had told to stop: kept as a decision on the trial.",
+    )
 
 
 class Completed(Answer):

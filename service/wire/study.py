@@ -163,6 +163,9 @@ class Study(Answer):
     warm_start: WarmStarted | None = Field(
         default=None, description="What a warm start has taken: told by the call that made it."
     )
+    data_fingerprint: str | None = Field(
+        default=None, description="The SHA-256 of the data that its trials are trained on, if their trainer told it."
+    )
     created_at: datetime
     updated_at: datetime
 

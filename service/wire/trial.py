@@ -12,6 +12,7 @@ AttemptState = Literal["leased", "running", "completed", "pruned", "paused", "pr
 FailureClass = Literal["oom", "nan", "crash", "infra", "preempted", "timeout", "cancelled", "user_error"]
 Act = Literal["continue", "pause", "stop", "promote"]
 Origin = Literal["enqueued", "added", "sampled"]
+Purpose = Literal["search", "confirm", "refit", "reproduce"]
 MAX_BATCH = 200
 
 
@@ -80,6 +81,11 @@ class Trial(Answer):
     number: int
     state: TrialState
     origin: Origin
+    purpose: Purpose = Field(
+        default="search",
+        description="What it is run for: any but 'search' is another run of a trial, and no part of the search.",
+    )
+    rerun_of: int | None = Field(default=None, description="The trial that it runs again, if it does.")
     params: Params = Field(description="What is searched.")
     resolved: Params = Field(description="What the trainer is given: constants and derived parameters too.")
     values: Metrics | None = None
@@ -109,7 +115,9 @@ class Decision(Answer):
     act: Act
     reason: str | None = None
     rule: str | None = Field(
-        default=None, description="The rule of `stopping` that decided; a scheduler did, if there is none."
+        default=None,
+        description="The rule of `stopping` that decided, or `trainer`: it gave the trial up by itself. A scheduler "
+        "did, if there is none.",
     )
     rung: int | None = Field(
         default=None, description="The how many-th decision of a trial this is, where that counts."

@@ -12,6 +12,7 @@ from tests.conformance.samples import Bench
 from tests.conformance.store_access import AuditConformance, SessionConformance, TokenConformance
 from tests.conformance.store_attempts import AttemptConformance, CheckpointConformance, PointConformance
 from tests.conformance.store_engine import EngineConformance
+from tests.conformance.store_finishes import FinishConformance
 from tests.conformance.store_fleet import FleetConformance, LogConformance, PutOffConformance, StoredConformance
 from tests.conformance.store_queries import QueryConformance
 from tests.conformance.store_records import EventConformance, RequestConformance
@@ -28,6 +29,7 @@ class StoreConformance(
     PointConformance,
     CheckpointConformance,
     EngineConformance,
+    FinishConformance,
     FleetConformance,
     LogConformance,
     PutOffConformance,

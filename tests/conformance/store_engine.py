@@ -37,6 +37,12 @@ class EngineConformance:
         assert list(found) == [given[1], given[0], given[2]]
         assert list(bench.reading.decisions.list(owner.study_id, 0)) == []
 
+    def test_an_end_takes_the_place_of_a_decision_to_go_on(self, bench: Bench, owner: Trial) -> None:
+        going, ended = decision(owner, 3, basis={"rung": 1}), decision(owner, 3, "stop", basis={"rule": "trainer"})
+        for one in (going, replace(going, reason="another"), ended, going):
+            bench.writing.decisions.append(one)
+        assert list(bench.reading.decisions.list(owner.study_id, owner.number)) == [ended]
+
     def test_the_basis_of_a_decision_keeps_every_float(self, bench: Bench, owner: Trial) -> None:
         bench.writing.decisions.append(decision(owner, 1, basis=FLOATS))
         (found,) = bench.reading.decisions.list(owner.study_id, owner.number)

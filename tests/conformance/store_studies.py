@@ -89,6 +89,14 @@ class StudyConformance:
         assert got.model_dump_json() == given.model_dump_json()
         assert list(got.space) == list(RICH["space"])
 
+    def test_the_fingerprint_of_a_studys_data_comes_back_as_it_went_in(self, bench: Bench) -> None:
+        study = bench.study()
+        assert study.data_fingerprint is None
+        saved = bench.writing.studies.save(replace(study, data_fingerprint="c0ffee" * 10 + "feed"))
+        assert saved.data_fingerprint == "c0ffee" * 10 + "feed"
+        assert bench.reading.studies.get("digits").data_fingerprint == saved.data_fingerprint
+        assert bench.reading.studies.find([study.id])[study.id].data_fingerprint == saved.data_fingerprint
+
     def test_reason_and_tally_come_back_as_they_went_in(self, bench: Bench) -> None:
         study = bench.study()
         assert (study.reason, dict(study.tally)) == (None, {})

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
-from worker.messages import Command, Ended, Message, Order, Reported, Saved, Started, Task
+from worker.messages import Command, Ended, Message, Order, Read, Reported, Saved, Started, Task
 from worker.slots import Slot
 
 Script = Callable[["Talk"], Awaitable[Ended | None]]
@@ -27,6 +27,9 @@ class Talk:
         self.seq += 1
         elapsed = time.monotonic() - self.began
         self.said.put_nowait(Reported(seq=self.seq, step=step, metrics=metrics, elapsed=elapsed))
+
+    def read(self, fingerprint: str) -> None:
+        self.said.put_nowait(Read(fingerprint=fingerprint))
 
     def save(self, step: int, content: bytes) -> None:
         path = Path(self.task.folder) / f"checkpoint-{step}"

@@ -81,6 +81,7 @@ class FakeServer:
         self.requests: dict[str, list[dict[str, Any]]] = {}
         self.asked: list[str] = []
         self.acquires: list[dict[str, Any]] = []
+        self.data: dict[str, str] = {}
         self.draining = False
         self.protocol = 1
         self.most_bytes = 1_000_000
@@ -218,6 +219,7 @@ class FakeServer:
             "seed": 1,
             "objectives": [{"metric": "loss", "direction": "minimize"}],
             "limits": {},
+            "data_fingerprint": self.data.get(trial.study),
             **trial.lease,
         }
         if resume is not None:
@@ -278,7 +280,7 @@ class FakeServer:
         if not mine or not self._lives(trial, attempt):
             return stale
         if match[4] == ":report":
-            return self._report(attempt, asked.json)
+            return self._report(trial, attempt, asked.json)
         if match[4] == ":complete":
             return self._complete(trial, attempt, asked.json)
         return self._checkpoint(attempt, int(match[3]), int(match[5]), asked)
@@ -291,7 +293,7 @@ class FakeServer:
             attempt.over, trial.queued, trial.state = False, False, "running"
         return True
 
-    def _report(self, attempt: Attempt, body: dict[str, Any]) -> Said:
+    def _report(self, trial: Trial, attempt: Attempt, body: dict[str, Any]) -> Said:
         attempt.reports += 1
         first, points = body["first_seq"], body["points"]
         acked = len(attempt.points)
@@ -300,6 +302,9 @@ class FakeServer:
             return Said.problem(422, "invalid_argument", "points: must be 1 to 1000", errors=errors)
         if first > acked + 1:
             return Said.problem(409, "seq_gap", "points before these are missing", acked_seq=acked)
+        if (data := body.get("data_fingerprint")) and data != self.data.setdefault(trial.study, data):
+            detail = f"this trial is trained on {data}, the first trial was trained on {self.data[trial.study]}"
+            return Said.problem(409, "data_differ", detail)
         for seq, point in enumerate(points, first):
             if seq <= acked:
                 assert attempt.points[seq - 1] == point, "a point was sent twice, and differs"

@@ -6,6 +6,16 @@ from typing import Literal
 from torch import Tensor
 
 Task = Literal["classification", "regression", "language", "sequence", "generation"]
+"""Of what shape inputs and targets are, the samples first:
+
+- classification: a class (int64) of a row `(columns,)`, a picture `(channels, height, width)`, or `(steps, numbers)`
+- regression: `outputs` numbers of the same, scaled to mean 0 and deviation 1
+- language: tokens `(steps,)` of a vocabulary of `outputs` symbols; targets are the same, one step on
+- sequence: tokens likewise; targets are a symbol at each step, or IGNORED
+- generation: what is to be imitated, unscaled; targets are the mode that each was drawn from
+"""
+IGNORED = -100
+"""The target of a step at which nothing is asked: torch's cross-entropy leaves it out by itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,10 @@ class Link:
         """A checkpoint that stands."""
         self.tell(messages.Saved(step=step, path=str(file.path), sha256=file.sha256, size=file.size))
 
+    def read(self, fingerprint: str) -> None:
+        """Which data it is trained on."""
+        self.tell(messages.Read(fingerprint=fingerprint))
+
     def finish(self) -> None:
         """Return once everything is sent, or nobody is there to take it."""
         self._finishing = True

@@ -101,6 +101,9 @@ def _attempt(sock: socket.socket, start: launch.Launch, task: messages.Task) -> 
         direction=task.direction,
         settings=task.settings,
         horizon=task.horizon,
+        purpose=task.purpose,
+        steps=task.steps,
+        data_fingerprint=task.data_fingerprint,
         device=task.device,
         resume=_resume(task),
         checkpoints=folder / CHECKPOINTS,
@@ -117,6 +120,7 @@ def _attempt(sock: socket.socket, start: launch.Launch, task: messages.Task) -> 
 def _trained(start: launch.Launch, task: messages.Task, trial: Trial, link: Link) -> messages.Ended:
     try:
         train = _trainer(start)
+        _may_refit(train, task)
         slot.seed(task)
         link.tell(messages.Started(pid=os.getpid()))
         value = train(trial)
@@ -136,6 +140,14 @@ def _trainer(start: launch.Launch) -> Train:
     if start.command:
         return command.trainer(start.command, pattern=start.pattern, environment=start.environment)
     return registry.find(start.trainer)
+
+
+def _may_refit(train: Train, task: messages.Task) -> None:
+    """Refuse to refit with a trainer that does not say that it can: it would train as ever, and test nothing."""
+    if task.purpose == "refit" and not getattr(train, "refits", False):
+        raise TrainerProblem(
+            "this trainer cannot be trained on everything and tested: it does not say `train.refits = True`"
+        )
 
 
 def _checked(start: launch.Launch) -> messages.Ended:

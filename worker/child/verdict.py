@@ -63,8 +63,14 @@ def raised(error: BaseException, trial: Trial) -> messages.Ended:
         if error.code in {None, 0}:
             return returned(None, trial, ())
         return _failed("user_error", f"the trainer called sys.exit({error.code!r})", tail(error))
-    ended = _failed(failure_class(error, trial), f"{type(error).__name__}: {text(error)}".rstrip(": "), tail(error))
-    return replace(ended, signal=error.signal) if isinstance(error, Failed) else ended
+    if isinstance(error, Failed) and error.failure_class == "infeasible":
+        # Servers know it as the class of points that have no value.
+        return _failed("nan", f"infeasible: {text(error)}")
+    if isinstance(error, Failed):
+        # A trainer that says how it failed has found that itself: where in its code it did so is of no use.
+        said = text(error)
+        return replace(_failed(failure_class(error, trial), said, f"{said}\n"), signal=error.signal)
+    return _failed(failure_class(error, trial), f"{type(error).__name__}: {text(error)}".rstrip(": "), tail(error))
 
 
 def failure_class(error: BaseException, trial: Trial) -> messages.Class:

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic_core import to_json
 
+from service.domain.health import plain
 from service.domain.study import Study
 from service.domain.trial import Point
 from service.http.convert import resolved
@@ -92,8 +93,8 @@ OF_POINTS: tuple[Column, ...] = (
 
 
 def point_rows(points: Sequence[Point]) -> list[PointRow]:
-    """The rows of some points."""
-    return [PointRow(point, metric, value) for point in points for metric, value in point.metrics.items()]
+    """The rows of some points. How a training is, is no curve of it: that is in the JSON."""
+    return [PointRow(point, metric, point.metrics[metric]) for point in points for metric in plain(point.metrics)]
 
 
 def _parameter(name: str, parameter: AnyParameter) -> Column:

@@ -121,6 +121,23 @@ async def search(request: Request, study: StudyName) -> Response:
     return answer(await _analyses(request).search(study))
 
 
+@router.get(
+    "/advice",
+    **documented(
+        "get_advice",
+        "What to change in a study",
+        answer=wire.Advice,
+        example=examples.ADVICE,
+        errors=[StudyNotFound],
+    ),
+)
+async def advice(request: Request, study: StudyName) -> Response:
+    """From what the best trials tell of their health: whether the learning rate is at the border of stability, units
+    are dead, labels look wrong, or samples are learnt by heart. Each hint says what to do and what it rests on.
+    """
+    return answer(await _analyses(request).advice(study))
+
+
 @router.post(
     "/what-if",
     **documented(

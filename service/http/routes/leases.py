@@ -9,6 +9,7 @@ from starlette.responses import Response
 from service.domain.errors import (
     AlreadyCompleted,
     AttemptNotFound,
+    DataDiffer,
     NotYourAttempt,
     RequestReused,
     SeqGap,
@@ -39,7 +40,7 @@ _ATTEMPT = "/trials/{number:count}/attempts/{attempt:count}"
         "Report points of a learning curve",
         answer=Reported,
         example=examples.REPORTED,
-        errors=[StudyNotFound, AttemptNotFound, StaleLease, SeqGap, NotYourAttempt],
+        errors=[StudyNotFound, AttemptNotFound, StaleLease, SeqGap, DataDiffer, NotYourAttempt],
     ),
 )
 async def report(

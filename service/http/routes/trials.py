@@ -21,7 +21,7 @@ from service.usecases import reading, trials
 from service.usecases.ports import Transaction
 from service.usecases.reading import TrialView
 from service.wire import trial as wire
-from service.wire.trial import NewTrial, NewTrials, Origin, TrialState
+from service.wire.trial import NewTrial, NewTrials, Origin, Purpose, TrialState
 
 router = APIRouter(prefix="/v1/studies/{study:study}/trials", tags=["trials"], route_class=WireRoute)
 _MOST_CONDITIONS = 20
@@ -92,6 +92,13 @@ async def list_(
     study: StudyName,
     state: Annotated[list[TrialState], Query(default_factory=list, description="Only trials in one of these states.")],
     origin: Annotated[list[Origin], Query(default_factory=list, description="Only trials of one of these origins.")],
+    purpose: Annotated[
+        list[Purpose],
+        Query(
+            default_factory=lambda: ["search"],
+            description="Only trials that are run for one of these: other runs of trials are no part of the search.",
+        ),
+    ],
     where: Annotated[
         list[str],
         Query(
@@ -108,10 +115,11 @@ async def list_(
     page_token: PageToken = None,
 ) -> Response:
     """`value` is that of the first objective."""
-    scope = ("trials", study, sorted(state), sorted(origin), where, order_by)
+    scope = ("trials", study, sorted(state), sorted(origin), sorted(purpose), where, order_by)
     query = TrialQuery(
         states=tuple(state),
         origins=tuple(origin),
+        purposes=tuple(purpose),
         where=_conditions(where),
         order=order_by,
         after=page_tokens.read(scope, page_token, page_tokens.place_from_json),

@@ -57,7 +57,9 @@ def _given(history: History, trial: Trial) -> Origins:
     found = before(history, trial)
     when = f"{trial.created_at:%Y-%m-%d %H:%M:%S} UTC"
     by = (
-        f"A client enqueued this point at {when}. No sampler had a part in it."
+        f"It runs trial {trial.rerun.of} again: it was queued at {when}. No sampler had a part in it."
+        if trial.rerun is not None
+        else f"A client enqueued this point at {when}. No sampler had a part in it."
         if trial.origin == "enqueued"
         else f"It ran elsewhere: a client added it with its result at {when}. No sampler had a part in it."
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from service.domain.decision import Decision
 from service.domain.event import Event
+from service.domain.finish import Finish
 from service.domain.trial import Attempt, AttemptKey, Point
 from service.store.memory.tables import (
     Answered,
@@ -15,6 +16,7 @@ from service.store.memory.tables import (
     own_attempt,
     own_decision,
     own_event,
+    own_finish,
     own_point,
     plain,
 )
@@ -71,8 +73,8 @@ class MemoryAttempts:
                 self.save([come])
 
     def gpu_seconds(self, study_id: int) -> float:
-        """Sum up what all attempts of a study have used."""
-        numbers = self._tables.trials.of(study_id)
+        """Sum up what all attempts of a study's search have used."""
+        numbers = [number for number, trial in self._tables.trials.of(study_id).items() if trial.searches]
         found = [one for number in numbers for one in self._tables.attempts.of((study_id, number)).values()]
         return math.fsum(one.gpu_seconds or 0.0 for one in found)
 
@@ -159,10 +161,11 @@ class MemoryDecisions:
         self._table = tables.decisions
 
     def append(self, decision: Decision) -> None:
-        """Add a decision; one of the same attempt and step is kept as it was first."""
+        """Add a decision; one of the same attempt and step is kept as it was first, unless only this one ends it."""
         key = decision.key
         trial, place = (key.study_id, key.number), (key.attempt, decision.step)
-        if self._table.get(trial, place) is None:
+        there = self._table.get(trial, place)
+        if there is None or there.act == "continue" != decision.act:
             self._table.put(trial, place, own_decision(decision))
 
     def list(self, study_id: int, number: int) -> Sequence[Decision]:
@@ -229,6 +232,25 @@ class MemoryEvents:
         for key in old:
             self._tables.events.drop(None, key)
         return len(old)
+
+
+class MemoryFinishes:
+    """The honest ends of studies."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def add(self, finish: Finish) -> None:
+        """Add a round."""
+        self._tables.finishes.put(finish.study_id, finish.round, own_finish(finish))
+
+    def list(self, study_id: int) -> Sequence[Finish]:
+        """Read all rounds of a study, the first one first."""
+        return [own_finish(finish) for _, finish in sorted(self._tables.finishes.of(study_id).items())]
+
+    def save(self, finish: Finish) -> None:
+        """Write what of a round can change: its state, the reason, the outcome and its end."""
+        self.add(finish)
 
 
 class MemoryRequests:

@@ -8,6 +8,7 @@ from itertools import islice
 
 from service.domain.errors import NameTaken, StudyNotFound, TrialNotFound
 from service.domain.query import Page, StudyQuery, TrialQuery
+from service.domain.states import RERUNS_RUN
 from service.domain.study import Study
 from service.domain.trial import Trial
 from service.store.memory import selection
@@ -49,12 +50,13 @@ class MemoryStudies:
         return {study_id: own_study(study) for study_id, study in found.items() if study is not None}
 
     def offering(self) -> Sequence[Offer]:
-        """Read the active studies that are not archived and have queued trials that are due."""
+        """Read the studies that are not archived and have queued trials that are due, and that their state lets run."""
         found = []
         for study_id, study in sorted(self._tables.studies.of(None).items()):
             trials = self._tables.trials.of(study_id).values()
-            queued = any(trial.state == "queued" and _due(trial, self._now) for trial in trials)
-            if queued and study.state == "active" and not study.archived:
+            queued = [trial.searches for trial in trials if trial.state == "queued" and _due(trial, self._now)]
+            runs = study.state == "active" or (study.state in RERUNS_RUN and not all(queued))
+            if queued and runs and not study.archived:
                 found.append(Offer(own_study(study), sum(trial.state == "running" for trial in trials)))
         return found
 
@@ -74,6 +76,7 @@ class MemoryStudies:
             system=study.system,
             reason=study.reason,
             tally=study.tally,
+            data_fingerprint=study.data_fingerprint,
             updated_at=self._now,
         )
         self._tables.studies.put(None, study.id, own_study(saved))
@@ -99,6 +102,8 @@ class MemoryStudies:
         for study_id in tuple(self._tables.deleted.of(None)):
             removed += self._purge_trials(study_id, rows - removed)
             if removed < rows:
+                for round in tuple(self._tables.finishes.of(study_id)):
+                    self._tables.finishes.drop(study_id, round)
                 self._tables.deleted.drop(None, study_id)
                 removed += 1
         return removed
@@ -134,7 +139,8 @@ class MemoryTrials:
         """Add a trial under the study's next number; answers it with number and seq."""
         study = touched(self._tables, trial.study_id)
         added = own_trial(replace(trial, number=study.next_number, seq=study.seq))
-        counted = replace(study, next_number=study.next_number + 1, added=study.added + (trial.origin == "added"))
+        free = trial.origin == "added" or not trial.searches
+        counted = replace(study, next_number=study.next_number + 1, added=study.added + free)
         self._tables.studies.put(None, study.id, counted)
         self._tables.trials.put(study.id, added.number, added)
         return own_trial(added)
@@ -150,12 +156,12 @@ class MemoryTrials:
         """Read a trial; nobody else is at work before the commit."""
         return self.get(study_id, number)
 
-    def claim(self, study_id: int, count: int, *, node: str | None = None) -> Sequence[Trial]:
+    def claim(self, study_id: int, count: int, *, node: str | None = None, reruns: bool = False) -> Sequence[Trial]:
         """Read up to `count` queued trials that are due and do not avoid the node, lowest numbers first."""
         queued = (
             trial
             for trial in self._sorted(study_id)
-            if trial.state == "queued" and _due(trial, self._now)
+            if trial.state == "queued" and trial.searches is not reruns and _due(trial, self._now)
             if node is None or trial.avoid != node or not self._avoids(trial)
         )
         return tuple(map(own_trial, islice(queued, count)))
@@ -201,12 +207,12 @@ class MemoryTrials:
         return tuple(map(own_trial, sorted(newer, key=lambda trial: trial.seq)[:count]))
 
     def counts(self, study_ids: Sequence[int], *, elsewhere: bool = True) -> Mapping[int, Mapping[TrialState, int]]:
-        """Count the trials of studies by state, those that completed elsewhere as asked for."""
+        """Count the trials of searches by state, those that completed elsewhere as asked for."""
         return {
             study_id: Counter(
                 trial.state
                 for trial in self._tables.trials.of(study_id).values()
-                if elsewhere or trial.origin != "added" or trial.state != "completed"
+                if trial.searches and (elsewhere or trial.origin != "added" or trial.state != "completed")
             )
             for study_id in study_ids
         }

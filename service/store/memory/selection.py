@@ -55,6 +55,8 @@ def _fits(trial: Trial, query: TrialQuery, metric: str) -> bool:
         return False
     if query.origins and trial.origin not in query.origins:
         return False
+    if query.purposes and trial.purpose not in query.purposes:
+        return False
     return all(_passes(trial, test, metric) for test in query.where)
 
 

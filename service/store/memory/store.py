@@ -17,6 +17,7 @@ from service.store.memory.records import (
     MemoryAttempts,
     MemoryDecisions,
     MemoryEvents,
+    MemoryFinishes,
     MemoryPoints,
     MemoryRequests,
     MemorySuggesters,
@@ -47,6 +48,7 @@ class MemoryTransaction:
         self.points = MemoryPoints(tables)
         self.decisions = MemoryDecisions(tables)
         self.suggesters = MemorySuggesters(tables, now)
+        self.finishes = MemoryFinishes(tables)
         self.checkpoints = MemoryCheckpoints(tables, now)
         self.workers = MemoryWorkers(tables, now)
         self.logs = MemoryLogs(tables)

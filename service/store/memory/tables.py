@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from service.domain.audit import Entry
 from service.domain.decision import Decision
 from service.domain.event import Event
+from service.domain.finish import Finish
 from service.domain.study import Study
 from service.domain.token import Session, Token
 from service.domain.trial import Attempt, Checkpoint, LogPiece, Point, Trial
@@ -86,6 +87,7 @@ class Tables:
         self.workers: Table[None, str, Worker] = Table(self.undo)
         self.decisions: Table[TrialId, tuple[int, int], Decision] = Table(self.undo)
         self.suggesters: Table[None, int, tuple[str, datetime]] = Table(self.undo)
+        self.finishes: Table[int, int, Finish] = Table(self.undo)
         self.events: Table[None, int, Event] = Table(self.undo)
         self.requests: Table[None, tuple[str, str], Answered] = Table(self.undo)
         self.tokens: Table[None, str, Token] = Table(self.undo)
@@ -176,6 +178,17 @@ def own_point(point: Point) -> Point:
 def own_decision(decision: Decision) -> Decision:
     """A decision that shares nothing that can be changed."""
     return replace(decision, basis=own(decision.basis), at=sure_utc(decision.at))
+
+
+def own_finish(finish: Finish) -> Finish:
+    """A round of a finish that shares nothing that can be changed."""
+    test = finish.outcome.test
+    return replace(
+        finish,
+        outcome=finish.outcome if test is None else replace(finish.outcome, test=own(test)),
+        started_at=sure_utc(finish.started_at),
+        ended_at=utc(finish.ended_at),
+    )
 
 
 def own_checkpoint(checkpoint: Checkpoint) -> Checkpoint:

@@ -1,6 +1,6 @@
 """The analyses of one server process: quick ones thought over in a thread, long ones computed beside the requests."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -8,6 +8,7 @@ from service.domain.errors import Invalid
 from service.domain.study import Study
 from service.domain.trial import Trial
 from service.usecases.analysis import best, recording, sentences
+from service.usecases.analysis.advice import TOP, Told, advise
 from service.usecases.analysis.analyst import Analyst, Front, Shares, Volumes
 from service.usecases.analysis.background import Background, Result
 from service.usecases.engine import History, judged
@@ -135,6 +136,14 @@ class Analyses:
         found: wire.Search = await self._run(lambda: self._analyst.account(history))
         return found
 
+    async def advice(self, name: str) -> wire.Advice:
+        """What the health of its best trials suggests to change in a study."""
+        found = await self.best(name, TOP)
+        numbers = [one.number for one in found.trials]
+        study, trials, told = await self._store.read(partial(self._told, name=name, numbers=numbers))
+        answer: wire.Advice = await self._run(lambda: advise(study.name, study.seq, trials, told))
+        return answer
+
     async def study(self, name: str) -> Study:
         """The study itself."""
         return await self._store.read(lambda tx: tx.studies.get(name))
@@ -142,6 +151,15 @@ class Analyses:
     def _trials(self, tx: Transaction, name: str) -> tuple[Study, Mapping[int, Trial]]:
         study = tx.studies.get(name)
         return study, dict(self._mirrors.of(tx, study).trials)
+
+    def _told(
+        self, tx: Transaction, name: str, numbers: Sequence[int]
+    ) -> tuple[Study, Mapping[int, Trial], Sequence[Told]]:
+        study, trials = self._trials(tx, name)
+        newest = tx.attempts.current(study.id, numbers)
+        metrics = {number: one.last_metrics or {} for number, one in newest.items()}
+        told = [Told(trials[number], metrics.get(number, {})) for number in numbers if number in trials]
+        return study, trials, told
 
     def _history(self, tx: Transaction, name: str) -> History:
         study = tx.studies.get(name)

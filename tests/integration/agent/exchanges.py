@@ -149,6 +149,16 @@ async def reporting(us: Caller) -> list[Said]:
     ]
 
 
+async def telling_of_data(us: Caller) -> list[Said]:
+    lease = await us.lease()
+    return [
+        await us.report(lease, 1, 1, data_fingerprint="ab" * 32),
+        await us.report(lease, 1, 1, 2, data_fingerprint="ab" * 32),
+        await us.report(lease, 3, 3, data_fingerprint="cd" * 32),
+        await us.report(lease, 3, 3),
+    ]
+
+
 async def completing(us: Caller) -> list[Said]:
     lease = await us.lease()
     told = [await us.complete(lease), await us.report(lease, 1, 1, 2), await us.log(lease, 0, b"first\n")]
@@ -232,6 +242,7 @@ EXCHANGES: tuple[Exchange, ...] = (
     strangers,
     acquiring,
     reporting,
+    telling_of_data,
     completing,
     failing,
     saving,

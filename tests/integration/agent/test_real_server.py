@@ -66,6 +66,7 @@ def test_the_exchanges_come_to_what_the_agent_must_know(server: ServerProcess) -
         "body_too_large",
         "checkpoint_not_found",
         "checksum_mismatch",
+        "data_differ",
         "invalid_argument",
         "offset_gap",
         "protocol_unsupported",

@@ -10,6 +10,7 @@ from worker.messages import Class, Order, Outcome
 _FAILURES: list[tuple[str, Class, str]] = [
     ("raise ValueError('wrong shape')", "user_error", "ValueError: wrong shape"),
     ("raise MemoryError", "oom", "MemoryError"),
+    ("from trainers.api import Failed; raise Failed('infeasible', 'no such net')", "nan", "infeasible: no such net"),
     ("raise RuntimeError('CUDA out of memory. Tried to allocate 2.00 GiB')", "oom", "Tried to allocate 2.00 GiB"),
     ("raise type('OutOfMemoryError', (RuntimeError,), {})('too big')", "oom", "too big"),
     ("raise FloatingPointError('overflow')", "nan", "overflow"),

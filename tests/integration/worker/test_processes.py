@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.integration.worker.running import Running, until, written
-from worker.messages import Ended, Message, Reported, Started
+from worker.messages import Ended, Message, Read, Reported, Started
 from worker.process import Process, ProcessProblem
 
 ROOT = Path(__file__).parents[3]
@@ -275,3 +275,18 @@ def test_a_trainer_that_cannot_be_used_is_told_with_its_place(
     ended = bare.run(written(folder, source)).ended
     assert (ended.outcome, ended.failure_class) == ("failed", "user_error")
     assert message in ended.message
+
+
+def test_a_trainer_tells_of_its_data_first_and_begins_only_with_those_of_the_study(bare: Running, folder: Path) -> None:
+    source = """
+        def train(trial):
+            trial.trains_on("ab" * 32)
+            trial.report(1, 0.5)
+    """
+    told = bare.run(written(folder, source), data_fingerprint="ab" * 32)
+    assert [type(one) for one in told.messages] == [Started, Read, Reported, Ended]
+    refused = bare.run(written(folder, source), data_fingerprint="cd" * 32)
+    assert [type(one) for one in refused.messages] == [Started, Ended]
+    assert refused.ended.failure_class == "user_error"
+    assert "ab" * 32 in refused.ended.message
+    assert "cd" * 32 in refused.ended.message

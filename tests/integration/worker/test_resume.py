@@ -60,9 +60,10 @@ def test_a_paused_trial_ends_with_the_step_it_saved(loaded: Running) -> None:
 
 def test_what_the_recipe_does_not_know_is_told(loaded: Running) -> None:
     told = loaded.run("digits-mlp", {"epochs": 1, "width": 3}, metric="val_loss")
-    assert told.log == "digits-mlp has no use for: width\n"
-    odd = loaded.run("digits-mlp", {"optimizer": "lion"}, metric="val_loss")
-    assert odd.ended.message == "ValueError: optimizer must be 'adamw' or 'sgd', not 'lion'"
+    assert told.log == "this trainer has no use for: width\n"
+    odd = loaded.run("digits-mlp", {"optimizer": "best"}, metric="val_loss")
+    assert odd.ended.message.startswith("BadParameter: optimizer must be one of")
+    assert odd.ended.failure_class == "user_error"
 
 
 def test_many_trials_at_once(loaded: Running) -> None:

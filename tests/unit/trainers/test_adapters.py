@@ -26,6 +26,9 @@ class Heard:
     def saved(self, step: int, file: Written) -> None:
         self.saved_steps.append(step)
 
+    def read(self, fingerprint: str) -> None:
+        raise AssertionError("no adapter knows the data")
+
 
 @pytest.fixture
 def heard() -> Heard:

@@ -8,7 +8,7 @@ from trainers.source import TrainerProblem
 
 def test_a_name_that_is_not_known_is_told_with_those_that_are() -> None:
     with pytest.raises(
-        TrainerProblem, match="there is no trainer 'digits'; there are digits-mlp, and your own: my_file"
+        TrainerProblem, match=r"there is no trainer 'digits'; there are .*digits-mlp.*, and your own: my_file"
     ):
         registry.find("digits")
 

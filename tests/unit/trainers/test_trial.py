@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from trainers import api, checkpoint
-from trainers.api import Orders, Resume, Stop, Trial
+from trainers.api import Failed, Orders, Resume, Stop, Trial
 from trainers.checkpoint import Written
 
 
@@ -23,6 +23,9 @@ class Heard:
 
     def saved(self, step: int, file: Written) -> None:
         self.all.append(f"saved {step}")
+
+    def read(self, fingerprint: str) -> None:
+        self.all.append(f"read {fingerprint[:4]}")
 
 
 @pytest.fixture
@@ -171,3 +174,25 @@ def test_optunas_older_verbs_and_attributes(trial: Trial, capsys: pytest.Capture
 
 def test_stop_is_no_exception_that_is_caught_by_the_way() -> None:
     assert not issubclass(api.Stop, Exception)
+
+
+def test_data_are_told_where_no_other_trial_has_told_or_the_same(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    for known in (None, "ab" * 32):
+        _trial(heard, monkeypatch, data_fingerprint=known).trains_on("ab" * 32)
+    assert heard.all == ["read abab", "read abab"]
+
+
+def test_other_data_than_the_studys_end_the_trial_and_both_are_named(
+    heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = _trial(heard, monkeypatch, data_fingerprint="ab" * 32)
+    with pytest.raises(Failed) as refused:
+        trial.trains_on("cd" * 32)
+    assert refused.value.failure_class == "user_error"
+    assert str(refused.value) == (
+        f"the data here have fingerprint {'cd' * 32}, but the study's first trial was trained on data with "
+        f"{'ab' * 32}: give this worker the same data, or make a new study for these"
+    )
+    with pytest.raises(ValueError, match="'digits' is no SHA-256 in hexadecimal"):
+        trial.trains_on("digits")
+    assert heard.all == []

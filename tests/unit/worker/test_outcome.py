@@ -62,6 +62,13 @@ def test_only_objectives_are_values_and_failures_have_none() -> None:
     assert body.token == 3
 
 
+def test_a_trainer_that_gives_up_says_why() -> None:
+    body = complete(LEASE, Ended(outcome="pruned", message="not learning"), Usage(), checkpoint=False)
+    assert (body.outcome, body.reason) == ("pruned", "not learning")
+    assert complete(LEASE, Ended(outcome="pruned"), Usage(), checkpoint=False).reason is None
+    assert complete(LEASE, Ended(outcome="completed", message="x"), Usage(), checkpoint=False).reason is None
+
+
 def test_the_signal_of_a_crash_is_told() -> None:
     crash = Ended(outcome="failed", failure_class="crash", message="ended by SIGSEGV", signal=11)
     body = complete(LEASE, conclude(crash, None, None, "log"), Usage(), checkpoint=False)

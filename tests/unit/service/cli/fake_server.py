@@ -37,6 +37,7 @@ class FakeServer:
         self.trials: dict[str, list[Json]] = {}
         self.points: list[Json] = []
         self.decisions: list[Json] = []
+        self.hints: list[Json] = []
         self.planned: deque[httpx2.Response | Exception | Callable[[httpx2.Request], httpx2.Response]] = deque()
 
     def plan(self, *answers: httpx2.Response | Exception | Callable[[httpx2.Request], httpx2.Response]) -> None:
@@ -67,6 +68,8 @@ class FakeServer:
             return self._trial(unquote(found["study"]), int(found["number"]), found["verb"], found["part"])
         if path.endswith("/trials"):
             return self._trials(unquote(path.split("/")[3]), request)
+        if path.endswith("/advice"):
+            return httpx2.Response(200, json={"study": "s", "seq": 4, "hints": self.hints, "reason": None})
         if found := _STUDY.fullmatch(path):
             return self._study(unquote(found["study"]), found["verb"], request)
         return problem(404, "not_found", f"There is nothing at {path}.")

@@ -221,6 +221,16 @@ def test_a_study_is_shown(run: Run, server: FakeServer) -> None:
         assert line in out.splitlines(), line
 
 
+def test_a_study_is_shown_with_advice(run: Run, server: FakeServer) -> None:
+    server.add("digits")
+    server.hints = [{"topic": "dead_units", "text": "Try elu.", "figures": {"dead": 0.4}, "trials": [1]}]
+    assert "Try elu." not in run("study", "show", "digits").out, "nothing has completed: nothing is asked"
+    server.studies["digits"]["trials"]["completed"] = 3
+    assert "dead_units  Try elu." in run("study", "show", "digits").out.splitlines()
+    server.hints = []
+    assert "ADVICE" not in run("study", "show", "digits").out
+
+
 def test_a_study_fits_a_narrow_terminal(run: Run, server: FakeServer) -> None:
     server.add("a" * 190, note="n" * 300)["trials"]["completed"] = 3
     for command in (("study", "list"), ("study", "show", "a" * 190)):

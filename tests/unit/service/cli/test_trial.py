@@ -98,6 +98,25 @@ def test_a_trial_is_shown(run: Run, server: FakeServer, study: str) -> None:
         assert line in out.splitlines(), line
 
 
+def test_a_trials_health_is_shown_apart_from_its_curves(run: Run, server: FakeServer, study: str) -> None:
+    server.add_trial(study, params={"x": 0.25}, state="pruned", attempts=1)
+    dead = {"health.flag.dead_units": 1.0}
+    server.points = [
+        {
+            "attempt": 1,
+            "step": step,
+            "metrics": {"loss": 2.3, "health.guess": 2.3, "health.dead": step / 4, **(dead if step != 2 else {})},
+        }
+        for step in range(1, 5)
+    ]
+    lines = run("trial", "show", study, "0").out.splitlines()
+    for line in ("loss    ▁▁▁▁     2.3   2.3  1 to 4", "dead    ▁▃▆█    0.25     1", "dead units  1, 3 to 4"):
+        assert line in lines, line
+    assert not any("guess" in line or "flag" in line for line in lines)
+    server.points = [{"attempt": 1, "step": 1, "metrics": {"loss": 2.3}}]
+    assert "HEALTH" not in run("trial", "show", study, "0").out
+
+
 def test_a_trial_tells_who_suggested_it_and_why_it_was_stopped(run: Run, server: FakeServer, study: str) -> None:
     suggestion = {"sampler": {"type": "tpe"}, "note": "drawn at random, since the sampler failed"}
     server.add_trial(study, params={"x": 0.25}, state="pruned", origin="sampled", suggestion=suggestion)

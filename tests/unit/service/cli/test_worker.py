@@ -27,7 +27,7 @@ class Called:
 @pytest.fixture
 def called(monkeypatch: pytest.MonkeyPatch) -> Called:
     found = Called()
-    monkeypatch.setattr(worker, "_command", lambda: found)
+    monkeypatch.setattr(worker, "_command", lambda name: found)
     return found
 
 

@@ -113,6 +113,27 @@ def _token(api: Api, admin: dict[str, str]) -> str:
     return f"/v1/tokens/{made['id']}"
 
 
+def _completed(suffix: str = "") -> Arrange:
+    """A study with a trial that has completed elsewhere, with its curve."""
+    done = {"params": POINT, "state": "completed", "points": [{"step": 1, "metrics": {"loss": 0.5}}]}
+
+    def arrange(api: Api, admin: dict[str, str]) -> str:
+        study = _study()(api, admin)
+        api.ok("POST", f"{study}/trials", done, headers=admin)
+        return f"{study}{suffix}"
+
+    return arrange
+
+
+def _finishing(suffix: str) -> Arrange:
+    def arrange(api: Api, admin: dict[str, str]) -> str:
+        study = _completed()(api, admin)
+        api.ok("POST", f"{study}:finish", {}, headers=admin)
+        return f"{study}{suffix}"
+
+    return arrange
+
+
 WORKER_ID = "0b0e8a3c-6c1a-4d0e-9f4e-2f6f3c1d5a77"
 INSTANCE = "a" * 32
 BYTES = b"weights"
@@ -167,8 +188,14 @@ SAMPLES: Mapping[str, Sample] = {
     "get_pareto_front": Sample(_study("/pareto")),
     "get_importances": Sample(_study("/importances")),
     "get_search": Sample(_study("/search")),
+    "get_advice": Sample(_study("/advice")),
     "replay_scheduler": Sample(_study("/what-if"), {"scheduler": {"type": "median"}}),
     "explain_trial": Sample(_trial("/trials/0/explanation")),
+    "finish_study": Sample(_completed(":finish"), {"top": 2, "seeds": 2}),
+    "get_finish": Sample(_finishing("/finish")),
+    "cancel_finish": Sample(_finishing("/finish:cancel")),
+    "reproduce_trial": Sample(_completed("/trials/0:reproduce"), {}),
+    "list_reproductions": Sample(_completed("/trials/0/reproductions")),
     "add_trial": Sample(_study("/trials"), {"params": POINT}),
     "add_trials": Sample(_study("/trials:batch"), {"trials": [{"params": POINT}]}),
     "list_trials": Sample(_study("/trials")),

@@ -72,6 +72,18 @@ def test_nothing_is_the_best_of_nothing(api: Api) -> None:
     assert front["reason"] == found["reason"]
 
 
+def test_advice(api: Api) -> None:
+    study = api.study()
+    assert api.ok("GET", f"{study}/advice")["reason"] == "The study has no trials yet."
+    for loss in (0.5, 0.25, 0.75):
+        points = [{"step": 1, "metrics": {"loss": loss, "health.dead": 0.4, "health.gap": 0.1}}]
+        api.trial(study, params=POINT, state="completed", points=points)
+    found = api.ok("GET", f"{study}/advice")
+    assert [one["topic"] for one in found["hints"]] == ["dead_units"]
+    assert found["hints"][0]["trials"] == [1, 0, 2]
+    assert api.refused("GET", "/v1/studies/none/advice")[:2] == (404, "study_not_found")
+
+
 def test_several_objectives(api: Api) -> None:
     study = api.study(objectives=TWO)
     for loss, speed in ((1.0, 1.0), (2.0, 9.0), (9.0, 10.0), (9.0, 1.0)):

@@ -43,7 +43,7 @@ def study(api: Api) -> str:
     study = api.study(NAME, space=SPACE, objectives=[{"metric": "loss"}, {"metric": "acc", "direction": "maximize"}])
     points = [
         {"step": 1, "metrics": {"loss": 1.5, "acc": "NaN"}, "elapsed": 0.5},
-        {"step": 2, "metrics": {"loss": "-Infinity"}, "cost": 2},
+        {"step": 2, "metrics": {"loss": "-Infinity", "health.gap": 0.5, "health.flag.frozen": 1}, "cost": 2},
     ]
     api.trial(study, params=CNN, state="completed", values={"loss": "-Infinity", "acc": 0.5}, points=points)
     failure = {"class": "user_error", "message": "@bad\tthing", "tail": "…"}

@@ -9,9 +9,11 @@ import pytest
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
+from service.domain.health import VIOLATION
 from service.search.distributions import Layout
 from service.search.frozen import FEASIBILITY, Freezer, Look
 from service.search.snapshots import Snapshots
+from service.wire.trial import Failure
 from tests.unit.service.search.samples import PARAMS, SPACE, curve, definition, history, study, trial
 
 LAYOUT = Layout(definition().space)
@@ -92,6 +94,20 @@ def test_feasible_trials_say_so_where_a_sampler_wants_it_and_one_was_not() -> No
     assert gp.freeze(trial(0, system={"k": 1}), None, marked=True).constraints == {"feasibility": -1.0}
     assert gp.freeze(trial(0, "pruned"), None, marked=True).system_attrs == {}
     assert freezer().freeze(trial(0), None, marked=True).system_attrs == {}
+
+
+def test_a_trainer_is_believed_that_tells_how_far_the_border_of_stability_is() -> None:
+    gp, nan = freezer(feasibility=True), Failure.model_validate({"class": "nan"})
+
+    def seen(state: str, told: float, **fields: Any) -> float:
+        given = trial(0, state, system={VIOLATION: told}, **fields)
+        return float(gp.freeze(given, None, marked=True).constraints["feasibility"])
+
+    assert seen("infeasible", 0.4, failure=nan) == 0.4
+    assert seen("infeasible", -0.4, failure=nan) == 1.0
+    assert seen("infeasible", 0.4, failure=Failure.model_validate({"class": "oom"})) == 1.0
+    assert seen("completed", -0.4) == -0.4
+    assert seen("completed", 0.4) == 0.0, "one that completed can be trained, whatever its gradients were"
 
 
 @pytest.mark.parametrize(("columns", "most"), [(False, 1_000), (True, 2_000)])

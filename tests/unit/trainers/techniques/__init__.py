@@ -1,0 +1,1 @@
+"""Tests of techniques: each does what its paper says."""

@@ -1,0 +1,52 @@
+"""What one step of an optimizer shows: how long its gradient was, layer by layer, and by how much it moved weights."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from trainers.health import signals
+
+_TINY = 1e-30
+
+
+class StepProbe:
+    """Measures a step from outside: the gradient before it, the weights before and after."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._all = [one for one in model.parameters() if one.requires_grad]
+        # Of an embedding only the rows move that a batch has used: its length says nothing of depth.
+        looked_up = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
+        self._weights = [one for one in self._all if one.ndim > 1 and id(one) not in looked_up] or self._all
+        self._sizes = signals.sizes(self._weights)
+        self._measured: dict[str, Tensor] = {}
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Around one call of `optimizer.step()`, before gradients are clipped. Without gradients it measures none."""
+        gradients = [one.grad for one in self._all if one.grad is not None]
+        layers = [one.grad for one in self._weights if one.grad is not None]
+        if not layers:
+            yield
+            return
+        before = [one.detach().clone() for one in self._weights]
+        total = signals.norms(gradients).norm()
+        first, last = self._means(layers)
+        yield
+        moved = torch._foreach_sub([one.detach() for one in self._weights], before)
+        ratio = (signals.norms(moved) / signals.norms(before).clamp(min=_TINY)).max()
+        self._measured = {"grad_norm": total, "first_grad": first, "last_grad": last, "update_ratio": ratio}
+
+    def taken(self) -> dict[str, Tensor]:
+        """What the last step that was watched has shown, on the device; then it is let go."""
+        measured, self._measured = self._measured, {}
+        return measured
+
+    def _means(self, layers: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """The root mean square of the first layer's gradient, and of the last one's."""
+        if len(layers) == len(self._weights):
+            means = signals.norms([layers[0], layers[-1]]) / self._sizes[[0, -1]]
+        else:
+            means = signals.norms([layers[0], layers[-1]]) / signals.sizes([layers[0], layers[-1]])
+        return means[0], means[1]

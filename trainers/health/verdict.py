@@ -1,0 +1,188 @@
+"""The verdict on a training: what it remembers of its epochs, and when it is hopeless. Plain numbers, no tensors."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from trainers.api import Failed, Stop
+from trainers.health.figures import EXPLODES, FAR, HALF, NO_BETTER, Figures, Flag, flags
+
+LASTING: Mapping[Flag, int] = {"not_learning": 4, "vanishing": 3, "frozen": 3, "dead_units": 3}
+"""For so many epochs in a row a disease must show before a training is given up. What is not here is told, no more."""
+FEWEST_STEPS = 50
+"""An epoch may be a single step: after fewer than these no disease has had the time to show."""
+SETTLED = 20
+"""And so many before a loss that is far off, and not only NaN, is a reason to give up."""
+LEARNED = 0.9
+"""A training that is below so many parts of what guessing costs does learn, whatever its units and gradients show."""
+FALLING = 0.9
+"""One whose loss falls to less than so many parts in an epoch is on its way, however bad its start was."""
+TRUSTED = 0.8
+LEAST_VIOLATION, MOST_VIOLATION = 0.1, 1.0
+PREFIX = "health."
+FLAG = "health.flag."
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What must be known of the epochs before."""
+
+    start: float
+    """The training loss before the first step."""
+    epochs: int = 0
+    loss: float | None = None
+    lasting: Mapping[str, int] = field(default_factory=dict)
+    least_val_loss: float | None = None
+    mislabelled: float | None = None
+    """At the epoch with the least validation loss: later a network learns wrong labels by heart."""
+    most_grad_norm: float = 0.0
+    most_loss: float = 0.0
+    """The greatest mean loss of an epoch, and when that was."""
+    most_loss_epoch: int = 0
+    most_rate: float = 0.0
+
+    def plain(self) -> dict[str, Any]:
+        """In a form that a checkpoint keeps."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> "Memory":
+        """As it was kept."""
+        return cls(**kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is found after an epoch."""
+
+    flags: frozenset[Flag]
+    metrics: Mapping[str, float]
+    """What is reported with the epoch's point."""
+    end: Failed | Stop | None = None
+    """What to raise, once the point is reported; None where the training goes on."""
+
+
+def judge(seen: Figures, memory: Memory, *, steps: int, rate: float | None, stops: bool) -> tuple[Finding, Memory]:
+    """The finding on one more epoch, and what is to be remembered. `rate` is the learning rate of its last step."""
+    found = flags(seen)
+    counts = 0 if _proves_nothing(rate, memory.most_rate) or _is_falling(seen, memory) else 1
+    lasting: dict[str, int] = {flag: memory.lasting.get(flag, 0) + counts for flag in found}
+    new = replace(_remembered(seen, memory), lasting=lasting, most_rate=max(memory.most_rate, rate or 0.0))
+    end = _end(seen, new, steps) if stops else None
+    violation = _violation(seen, new, diverged=isinstance(end, Failed))
+    return Finding(found, _metrics(seen, found, new, violation), end), new
+
+
+def _proves_nothing(rate: float | None, most: float) -> bool:
+    """Whether an epoch proves nothing: while the learning rate warms up, and when it has fallen to less than half."""
+    return rate is not None and most > 0 and (rate > most or rate < most / 2)
+
+
+def _is_falling(seen: Figures, memory: Memory) -> bool:
+    before = memory.start if memory.loss is None else memory.loss
+    return seen.loss < FALLING * before
+
+
+def _remembered(seen: Figures, memory: Memory) -> Memory:
+    best = memory.least_val_loss is None or seen.val_loss < memory.least_val_loss
+    noise = memory.mislabelled
+    if best and seen.mislabelled is not None:
+        # A network that knows little takes half of all labels for wrong.
+        noise = seen.mislabelled if seen.val_loss < TRUSTED * seen.guess else None
+    norm = seen.grad_norm if seen.grad_norm is not None and math.isfinite(seen.grad_norm) else 0.0
+    return replace(
+        memory,
+        epochs=memory.epochs + 1,
+        loss=seen.loss,
+        least_val_loss=seen.val_loss if best else memory.least_val_loss,
+        mislabelled=noise,
+        most_grad_norm=max(memory.most_grad_norm, norm),
+        most_loss=max(memory.most_loss, seen.batch_loss),
+        most_loss_epoch=memory.epochs + 1 if seen.batch_loss > memory.most_loss else memory.most_loss_epoch,
+    )
+
+
+def _end(seen: Figures, memory: Memory, steps: int) -> Failed | Stop | None:
+    after = f"after {memory.epochs} epoch{'' if memory.epochs == 1 else 's'}"
+    if not seen.finite:
+        return Failed("nan", f"diverged: {_not_finite(seen)} {after}")
+    if steps >= SETTLED and seen.far and seen.loss > NO_BETTER * seen.guess:
+        return Failed("nan", f"diverged: {_far(seen, memory)} {after}")
+    lasted = [flag for flag, epochs in LASTING.items() if memory.lasting.get(flag, 0) >= epochs]
+    if steps < FEWEST_STEPS or not lasted or seen.loss < LEARNED * seen.guess:
+        return None
+    if memory.most_loss > seen.stable:
+        return Failed("nan", f"diverged: {_far(seen, memory)} {after}")
+    return Stop("stop", f"{_REASONS[lasted[0]](seen)} {after}")
+
+
+def _far(seen: Figures, memory: Memory) -> str:
+    was = f"in epoch {memory.most_loss_epoch} the training loss was {memory.most_loss:.3g}"
+    than = (
+        f"it was at the start ({seen.start:.3g})"
+        if seen.start > FAR * seen.guess
+        else f"guessing costs ({seen.guess:.3g})"
+    )
+    return f"{was}, by far more than {than}, and it is {seen.loss:.3g}"
+
+
+def _not_finite(seen: Figures) -> str:
+    told = {
+        "the training loss": seen.batch_loss if math.isfinite(seen.loss) else seen.loss,
+        "the gradient's norm": seen.grad_norm or 0.0,
+        "the validation loss": seen.val_loss,
+    }
+    name, value = next((name, one) for name, one in told.items() if not math.isfinite(one))
+    return f"{name} is {'NaN' if math.isnan(value) else 'infinite'}"
+
+
+_REASONS: Mapping[Flag, Callable[[Figures], str]] = {
+    "not_learning": lambda seen: (
+        f"not learning: the training loss {seen.loss:.3g} is no better than guessing ({seen.guess:.3g})"
+    ),
+    "vanishing": lambda seen: (
+        f"vanishing gradients: the first layer's gradient is {seen.fading or 0.0:.1g} times the last layer's, and the "
+        f"training loss {seen.loss:.3g} is close to guessing ({seen.guess:.3g})"
+    ),
+    "frozen": lambda seen: (
+        f"frozen: a step changes no layer by more than {seen.update_ratio or 0.0:.1g} times its size, and the training "
+        f"loss {seen.loss:.3g} is close to guessing ({seen.guess:.3g})"
+    ),
+    "dead_units": lambda seen: (
+        f"dead units: {seen.dead or HALF:.0%} of a layer's units answer nothing to any sample, and the training loss "
+        f"{seen.loss:.3g} is close to guessing ({seen.guess:.3g})"
+    ),
+}
+
+
+def _violation(seen: Figures, memory: Memory, *, diverged: bool) -> float:
+    """How far a point is beyond where training is stable: above 0 beyond it, below 0 on this side.
+
+    It is in powers of ten, of the gradient above EXPLODES or of the loss above what is stable, whichever is more.
+    It is cut off where NaN is, at 1: a model of it must not be bent by how large a number can become.
+    """
+    if not seen.finite:
+        return MOST_VIOLATION
+    gradient = math.log10(max(memory.most_grad_norm, 1e-3) / EXPLODES)
+    loss = math.log10(max(memory.most_loss / seen.stable, 1e-3)) if seen.stable > 0 else -3.0
+    size = max(gradient, loss)
+    return min(max(size, LEAST_VIOLATION), MOST_VIOLATION) if diverged else min(size, 0.0)
+
+
+def _metrics(seen: Figures, found: frozenset[Flag], memory: Memory, violation: float) -> dict[str, float]:
+    told = {
+        "guess": seen.guess,
+        "train_loss": seen.loss,
+        "gap": seen.gap,
+        "overfitting": seen.generalisation_loss,
+        "grad_norm": seen.grad_norm,
+        "fading": seen.fading,
+        "update_ratio": seen.update_ratio,
+        "dead": seen.dead,
+        "saturated": seen.saturated,
+        "mislabelled": memory.mislabelled,
+        "violation": violation,
+    }
+    known = {PREFIX + name: value for name, value in told.items() if value is not None}
+    return known | {FLAG + flag: 1.0 for flag in sorted(found)}

@@ -1,0 +1,33 @@
+"""A model ready to be trained: built for its data, with the initial weights that were chosen."""
+
+from torch import nn
+
+from trainers.chosen import Chosen
+from trainers.data.dataset import Data
+from trainers.models.model import Model
+from trainers.space import BadParameter, Dimension
+from trainers.techniques import catalog
+from trainers.techniques.regularization import orthogonal_kernels
+
+DIMENSIONS: tuple[Dimension, ...] = (
+    catalog.choice_of("initialisation", default="default", searched=False),
+    *catalog.dimensions("initialisation"),
+    *orthogonal_kernels.TECHNIQUE.dimensions,
+)
+"""What is read beside the model's own."""
+_SAMPLES = 256
+
+
+def built(model: Model, data: Data, chosen: Chosen) -> nn.Module:
+    """The model, on the device of the data. Its weights come from torch's global generator."""
+    if data.task == "language" and "bidirectional" in chosen.dimensions and chosen.flag("bidirectional"):
+        raise BadParameter("bidirectional", f"must be false for {data.name}: what comes next would be seen before")
+    if data.task == "language" and model.name == "encoder":
+        raise BadParameter(
+            "model", f"must not be 'encoder' for {data.name}: it would see what comes next; try 'decoder'"
+        )
+    inputs = data.train.inputs
+    network = model.build(data.shape, data.outputs, chosen).to(inputs.device)
+    catalog.maker("initialisation", chosen.text("init"))(chosen)(network, inputs[:_SAMPLES])
+    orthogonal_kernels.make(chosen, network)
+    return network

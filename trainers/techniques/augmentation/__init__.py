@@ -1,0 +1,1 @@
+"""Augmentations: what makes new samples of old ones."""

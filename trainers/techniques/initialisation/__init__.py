@@ -1,0 +1,1 @@
+"""Initialisations: what weights are before the first step."""

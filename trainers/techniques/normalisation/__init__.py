@@ -1,0 +1,1 @@
+"""Normalisations: what holds the scale of activations."""

@@ -1,0 +1,1 @@
+"""Precisions: the numbers that are computed with."""

@@ -1,0 +1,1 @@
+"""Regularizations: what keeps a model from learning its samples by heart."""
