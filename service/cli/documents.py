@@ -21,7 +21,7 @@ from yaml.resolver import BaseResolver
 from yaml.scanner import Scanner
 
 from service.cli.errors import BadInput
-from service.cli.words import clean
+from service.words import clean
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 32

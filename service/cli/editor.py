@@ -17,9 +17,9 @@ from service.cli.errors import BadInput, CommandError, Refused
 from service.cli.session import Session
 from service.cli.study_facts import LIMITS
 from service.cli.wire_json import Json, encode
-from service.cli.words import clean
 from service.wire.problem import field_errors
 from service.wire.study import StudyPatch
+from service.words import clean
 
 _HEAD = """\
 # Study {name}, revision {revision}. Save and close to apply what you change; leave it as it is to give up.

@@ -15,7 +15,7 @@ from service.cli.screen import Column, state
 from service.cli.serve import parts
 from service.cli.session import Session
 from service.cli.wire_json import Json, encode
-from service.cli.words import clean, plural
+from service.words import clean, plural
 
 if TYPE_CHECKING:  # the server's parts, with Optuna among them, are loaded when a database is read
     from service.usecases.importing import Imported

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from service.cli import documents
 from service.cli.errors import BadInput
-from service.cli.words import clean
+from service.words import clean
 
 _PREFIX = "params."
 

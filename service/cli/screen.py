@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
-from service.cli.words import clean
+from service.words import clean
 
 if TYPE_CHECKING:  # rich is loaded by the first table
     from rich.console import Console

@@ -13,7 +13,7 @@ from service.cli import findings
 from service.cli.command import command
 from service.cli.errors import BadInput, CommandError, Refused, Unreachable
 from service.cli.session import DEFAULT_SERVER, Session
-from service.cli.words import clean
+from service.words import clean
 
 if TYPE_CHECKING:
     from service.config import Loaded

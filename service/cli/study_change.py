@@ -11,7 +11,7 @@ from service.cli.completion import StudiesArgument, StudyArgument
 from service.cli.errors import BadInput
 from service.cli.session import Session
 from service.cli.wire_json import Json
-from service.cli.words import clean, plural
+from service.words import clean, plural
 
 
 @command("pause", "basin study pause digits-mlp")
