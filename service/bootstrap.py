@@ -22,6 +22,7 @@ import uvicorn
 from service import logs
 from service.artifacts.opening import open_artifacts
 from service.config import Settings, hide_password
+from service.dashboard import routes as pages
 from service.domain.actor import LOCAL
 from service.domain.errors import ArtifactsUnavailable, BasinError, StoreUnavailable
 from service.domain.token import ID_BYTES, SECRET_BYTES, written
@@ -159,6 +160,7 @@ def build_app(settings: Settings, store: Store) -> Application:
 
     # `running` knows it by this name.
     app = create_app(services, running)
+    pages.install(app)
     return app
 
 
