@@ -18,7 +18,19 @@ from service.http.feed import Feed
 from service.http.gate import Gate
 from service.http.guard import Guard
 from service.http.hosts import Hosts, reached_from_here_alone
-from service.http.routes import access, analyses, attempts, events, exports, leases, meta, studies, trials, workers
+from service.http.routes import (
+    access,
+    analyses,
+    attempts,
+    charts,
+    events,
+    exports,
+    leases,
+    meta,
+    studies,
+    trials,
+    workers,
+)
 from service.http.services import Served, Services
 from service.http.throttle import Throttle
 from service.http.uploads import Limits
@@ -28,7 +40,7 @@ Application = FastAPI
 Running = Callable[[], AbstractAsyncContextManager[None]]
 
 # The calls that come most often first: routes are tried one after the other.
-_FAMILIES = (leases, attempts, workers, trials, studies, exports, analyses, events, access, meta)
+_FAMILIES = (leases, attempts, workers, trials, studies, exports, charts, analyses, events, access, meta)
 
 
 def create_app(services: Services, running: Running | None = None) -> FastAPI:
