@@ -96,7 +96,7 @@ def _read(
 
 def _preview(session: Session, imported: "Imported", definition: Json) -> None:
     """The study file, as one would write it, with what would be imported as comments."""
-    from service.cli.documents import dump
+    from service.documents import dump
 
     shown = imported.definition.model_dump(mode="json", exclude_unset=True, exclude_none=True)
     if session.screen.output == "json":

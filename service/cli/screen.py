@@ -105,7 +105,7 @@ class Screen:
         if self.output == "json":
             self.raw(json.dumps(value, indent=2, ensure_ascii=False))
         elif self.output == "yaml":
-            from service.cli.documents import dump
+            from service.documents import dump
 
             self.raw(dump(value).rstrip("\n"))
         return self.output != "table"

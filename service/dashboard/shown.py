@@ -7,8 +7,9 @@ from typing import Any
 from urllib.parse import quote
 
 from markupsafe import Markup
+from pydantic_core import to_json
 
-from service import words
+from service import documents, words
 
 _DIGITS = 4
 
@@ -81,6 +82,25 @@ def spark(values: Sequence[float], width: int = 90, height: int = 22) -> Markup:
     ).format(width, height, "".join(path))
 
 
+def span(seconds: float | None) -> str:
+    """A length of time as it is typed in, exactly: `2h30m`."""
+    if seconds is None:
+        return ""
+    if seconds != int(seconds):
+        return f"{seconds}s"
+    parts, rest = [], int(seconds)
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts)
+
+
+def wire(value: object) -> str:
+    """A value as it travels to the API."""
+    return to_json(value, inf_nan_mode="strings").decode()
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "number": number,
     "scalar": scalar,
@@ -89,5 +109,8 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "moment": moment,
     "spark": spark,
     "size": words.size,
+    "span": span,
+    "wire": wire,
+    "yaml": documents.dump,
     "segment": lambda name: quote(name, safe=""),
 }

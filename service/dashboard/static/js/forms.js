@@ -43,6 +43,9 @@ async function open(address) {
 
 async function send(form, button) {
   clear(form);
+  if (form.dataset.typed !== undefined && form.elements.name.value.trim() !== form.dataset.typed) {
+    return tell(form, [{ field: "name", message: "must be the study's name, as it is, to delete it" }]);
+  }
   const [method, path] = form.dataset.call.split(" ");
   let request;
   try {
@@ -87,7 +90,8 @@ function asked(form, button) {
     } else if (field.dataset.type !== "none") {
       const value = read(field);
       if (value === undefined) continue;
-      nest(body, field.name.split("."), value);
+      // Names of parameters may hold dots themselves.
+      nest(body, field.name.startsWith("params.") ? ["params", field.name.slice(7)] : field.name.split("."), value);
       any = true;
     }
   }

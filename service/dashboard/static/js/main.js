@@ -3,6 +3,7 @@
 //   <section data-module="charts/history.js" ...>   calls mount(element) of static/js/charts/history.js
 import * as forms from "./forms.js";
 import * as keys from "./keys.js";
+import * as load from "./load.js";
 import * as live from "./live.js";
 import * as notices from "./notices.js";
 import * as parts from "./parts.js";
@@ -13,6 +14,7 @@ notices.watchConnection();
 parts.start();
 forms.start();
 keys.start();
+load.start();
 rows.start();
 times.start();
 live.start();

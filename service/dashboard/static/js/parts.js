@@ -8,13 +8,14 @@ import { number } from "./numbers.js";
 import { say, loggedOut } from "./notices.js";
 
 const SOON_MS = 400;
-const APART_MS = { study: 1000, trial: 1000, worker: 2000, points: 3000 };
+const APART_MS = { study: 1000, trial: 1000, worker: 2000, points: 3000, log: 1500 };
 const pending = new Set();
 let timer = 0;
 let last = 0;
 let reading = false;
 
 export function start() {
+  for (const log of document.querySelectorAll("[data-follow]")) log.scrollTop = log.scrollHeight;
   const topics = document.body.dataset.topics;
   if (topics) follow(topics.split("&"), take);
 }
@@ -26,6 +27,7 @@ export function refresh() {
 
 function take({ type, data }) {
   if (type === "resync") return refresh();
+  if (type === "log") return mark("log");
   if (type === "points") {
     for (const [trial, step, value] of data.points) written(trial, step, value);
     if (document.querySelector("[data-points]")) mark("points");
@@ -84,7 +86,11 @@ function put(fresh, groups) {
     const places = [...old.querySelectorAll(".scroll")].map((box) => [box.scrollLeft, box.scrollTop]);
     const focused = old.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
     const here = old.querySelector("tr.here [data-row]")?.getAttribute("href");
+    const ends = old.querySelector("[data-follow]");
+    const atEnd = !ends || ends.scrollHeight - ends.scrollTop - ends.clientHeight < 30;
     old.replaceWith(part);
+    const log = part.querySelector("[data-follow]");
+    if (log) log.scrollTop = atEnd ? log.scrollHeight : ends.scrollTop;
     if (focused) part.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
     if (here) part.querySelector(`[data-row][href="${CSS.escape(here)}"]`)?.closest("tr").classList.add("here");
     [...part.querySelectorAll(".scroll")].forEach((box, place) => places[place] && box.scrollTo(...places[place]));
