@@ -96,10 +96,22 @@ class ChartSheet:
             read=reading.read,
             of=reading.of,
             band=wire.Band(at=tuple(shortened(extent.columns)), p10=tenth, p50=middle, p90=most),
-            density=_density(grid.density(wanted.scale)) if wanted.density and len(grid) else None,
+            density=self._density(grid.density(wanted.scale)) if wanted.density and len(grid) else None,
             lines=tuple(self._lines(wanted)),
             cuts=self._ledger.cuts(),
             not_finite=sum(1 for trace in self._traces.values() if trace.broken),
+        )
+
+    def _density(self, density: Density) -> wire.Density:
+        low, high = density.span.low, density.span.high
+        newest = [trace.last for trace in self._traces.values()]
+        return wire.Density(
+            columns=COLUMNS,
+            rows=ROWS,
+            values=_span(density.span),
+            counts=tuple(density.counts[:, 1:-1].ravel().tolist()),
+            above=sum(value > high for value in newest) if self._direction == "minimize" else 0,
+            below=sum(value < low for value in newest) if self._direction == "maximize" else 0,
         )
 
     def _lines(self, wanted: Wanted) -> list[wire.Line]:
@@ -178,17 +190,6 @@ class ChartSheet:
             stopped=saved.stopped,
             completed=saved.completed,
         )
-
-
-def _density(density: Density) -> wire.Density:
-    return wire.Density(
-        columns=COLUMNS,
-        rows=ROWS,
-        values=_span(density.span),
-        counts=tuple(density.counts[:, 1:-1].ravel().tolist()),
-        above=int(density.counts[:, -1].sum()),
-        below=int(density.counts[:, 0].sum()),
-    )
 
 
 def _span(span: Span) -> wire.Span:

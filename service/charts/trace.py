@@ -1,5 +1,6 @@
 """The learning curve of one trial as charts need it: at most so many points, with its time and its cost."""
 
+import math
 from array import array
 from collections.abc import Iterable
 
@@ -10,13 +11,14 @@ from service.usecases.ports import Mark
 from service.wire.charts import Axis
 
 MOST_POINTS = 100
+_NAN = float("nan")
 _SECONDS_AN_HOUR = 3600.0
 
 
 class Trace:
     """Points in the order of their steps. Twice as many as are shown are gathered, then thinned to half."""
 
-    __slots__ = ("cost", "count", "elapsed", "seen", "steps", "values")
+    __slots__ = ("broken", "cost", "elapsed", "last", "seen", "steps", "values")
 
     def __init__(self, marks: Iterable[Mark] = ()) -> None:
         self.steps = array("d")
@@ -25,6 +27,10 @@ class Trace:
         self.cost = array("f")
         self.seen = 0
         """How many points there were, those that are no longer kept included."""
+        self.last = _NAN
+        """The newest value that is a finite number; NaN if there is none."""
+        self.broken = False
+        """Whether some value is no finite number."""
         self.extend(marks)
 
     def extend(self, marks: Iterable[Mark]) -> None:
@@ -37,6 +43,10 @@ class Trace:
             self.elapsed.append(_NAN if elapsed is None else elapsed)
             self.cost.append(_NAN if cost is None else cost)
             self.seen += 1
+            if math.isfinite(value):
+                self.last = value
+            else:
+                self.broken = True
             if len(self.steps) >= 2 * MOST_POINTS:
                 self._thin()
 
@@ -48,18 +58,6 @@ class Trace:
 
     def __len__(self) -> int:
         return len(self.steps)
-
-    @property
-    def broken(self) -> bool:
-        """Whether some value is no finite number."""
-        return not np.isfinite(np.array(self.values)).all()
-
-    @property
-    def last(self) -> float:
-        """The newest value that is a finite number; NaN if there is none."""
-        values = np.array(self.values)
-        finite = values[np.isfinite(values)]
-        return float(finite[-1]) if len(finite) else _NAN
 
     def along(self, axis: Axis, seconds: float | None) -> tuple[Floats, Floats]:
         """Where its points lie on an axis, and their values. `seconds` is how long the trial ran, if that is known.
@@ -77,6 +75,3 @@ class Trace:
             told = np.linspace(0.0, seconds or 0.0, len(values) + 1)[1:]
         # A resumed trial may count its time anew: an axis that ran backwards could not be read.
         return np.maximum.accumulate(told) / _SECONDS_AN_HOUR, values
-
-
-_NAN = float("nan")

@@ -6,6 +6,7 @@ from starlette.routing import BaseRoute, Route
 from service.dashboard import assets
 from service.dashboard.live import Hub
 from service.dashboard.pages import (
+    analysis,
     events,
     new,
     session,
@@ -38,6 +39,9 @@ ROUTES: tuple[BaseRoute, ...] = (
     Page("/studies/{study:study}/trials/{number:count}/why", trial.why, "explain_trial"),
     Page("/studies/{study:study}/trials/{number:count}/again", steering.again, "add_trial", form=True),
     Page("/studies/{study:study}/trials/{number:count}/cancel", steering.cancel, "cancel_trial", form=True),
+    Page("/studies/{study:study}/analysis", analysis.analysis, "get_study"),
+    Page("/studies/{study:study}/compare", analysis.compare, "list_trials"),
+    Page("/studies/{study:study}/pruning", analysis.pruning, "get_search"),
     Page("/studies/{study:study}/logs", texts.logs, "read_log"),
     Page("/studies/{study:study}/config", texts.config, "get_study"),
     Page("/studies/{study:study}/pause", steering.pause, "pause_study", form=True),

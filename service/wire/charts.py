@@ -38,8 +38,8 @@ class Density(Answer):
     rows: int
     values: Span = Field(description="What the rows span, evenly on the scale that was asked for.")
     counts: tuple[int, ...] = Field(description="Column by column, in each from the lowest row to the highest.")
-    above: int = Field(description="Cells above the span: outliers that would squeeze everything else.")
-    below: int
+    above: int = Field(description="Trials whose newest value lies above the span: they would squeeze everything else.")
+    below: int = Field(description="The same below it, where large values are good.")
 
 
 class Line(Answer):

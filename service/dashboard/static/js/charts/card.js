@@ -25,8 +25,9 @@ export class Card {
     this.chart = chart;
     element.querySelector("[data-without-scripts]")?.remove();
     this.header = element.querySelector("header") ?? element.insertBefore(make("header", {}, make("h2", {}, chart.title)), element.firstChild);
-    this.note = this.header.querySelector("[data-note]") ?? this.header.appendChild(make("span", { class: "hush", "data-note": true }));
-    this.actions = this.header.appendChild(make("div", { class: "actions" }));
+    this.note = make("span", { class: "hush note" });
+    this.actions = make("div", { class: "actions" });
+    this.header.append(this.note, this.actions);
     this.body = element.appendChild(make("div", { class: "chart-body" }));
     this.host = this.body.appendChild(make("div", { class: "chart-host" }));
     this.trouble = this.body.appendChild(make("p", { class: "chart-trouble", role: "status", hidden: true }));
@@ -50,7 +51,7 @@ export class Card {
       this.header.append(next);
     }
     show(chosen);
-    this.header.insertBefore(group, this.actions);
+    this.header.insertBefore(group, this.note);
     return { show, text: (value, text) => { const one = [...group.children].find((child) => child.value === value); if (one) one.textContent = text; } };
   }
 
@@ -75,7 +76,8 @@ export class Card {
   }
 
   say(text) {
-    if (this.note.textContent !== text) this.note.textContent = text;
+    if (this.note.textContent === text) return;
+    this.note.textContent = this.note.title = text;
   }
 
   /** Something is not there: say why, and how to try again. */
