@@ -29,6 +29,7 @@ _TICK_SECONDS = 0.5
 _WORKERS_EVERY = 6
 _QUIET_SECONDS = 10.0
 _LINGER_SECONDS = 5.0
+_STUDY = "study:"
 _READER = ""  # counted for each that reads, whatever it wants
 ALL = "all"
 WORKERS = "workers"
@@ -81,6 +82,7 @@ class Hub:
     _writers: tuple[asyncio.Task[None], ...] = ()
     _resting: asyncio.TimerHandle | None = None
     _closed: bool = False
+    _anew: set[str] = field(default_factory=set)
 
     async def follow(self, wish: Wish, after: str | None) -> AsyncGenerator[bytes, None]:
         """What a browser is told, from where it had come to; a `tick` when nothing came for a while."""
@@ -133,6 +135,7 @@ class Hub:
             self._resting.cancel()
             self._resting = None
         self._wanted.update(wish.topics | {_READER})
+        self._anew |= {topic.removeprefix(_STUDY) for topic in wish.topics if topic.startswith(_STUDY)}
         if not self._writers and not self._closed:
             self._writers = (
                 asyncio.create_task(self._tell_events(), name="basin-live-events"),
@@ -158,7 +161,7 @@ class Hub:
         try:
             async for event in self.feed.follow(await self.feed.start(None), None, _QUIET_SECONDS):
                 if event is not None:
-                    topics = [ALL] if event.study is None else [ALL, f"study:{event.study}"]
+                    topics = [ALL] if event.study is None else [ALL, f"{_STUDY}{event.study}"]
                     told = convert.event(event).model_dump(mode="json")
                     self._newest = event.id
                     self._say(event.type, told, *topics, *([WORKERS] if event.worker else []))
@@ -180,18 +183,19 @@ class Hub:
             wanted = list(self._wanted)
             if WORKERS in wanted and beat % _WORKERS_EVERY == 0:
                 self._say("workers", {}, WORKERS)
-            studies = [one.removeprefix("study:") for one in wanted if one.startswith("study:")]
+            studies = [one.removeprefix(_STUDY) for one in wanted if one.startswith(_STUDY)]
             logs = [one.removeprefix("log:") for one in wanted if one.startswith("log:")]
             if not studies and not logs:
                 continue
             try:
-                grown = await self.store.read(partial(points.since, names=studies)) if studies else {}
+                anew, self._anew = self._anew, set()
+                grown = await self.store.read(partial(points.since, names=studies, anew=anew)) if studies else {}
                 longer = await self.store.read(partial(ends.since, wanted=logs)) if logs else ()
             except BasinError as away:
                 _log.warning("new points cannot be told just now: %s", away)
                 continue
             for study, found in grown.items():
-                self._say("points", {"study": study, "points": found}, f"study:{study}")
+                self._say("points", {"study": study, "points": found}, f"{_STUDY}{study}")
             for of in longer:
                 self._say("log", {"log": of}, f"log:{of}")
 

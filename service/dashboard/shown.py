@@ -28,6 +28,8 @@ def number(value: float | str | None) -> str:
     """A measured number by four digits."""
     if value is None:
         return "—"
+    if isinstance(value, float) and math.isnan(value):
+        return "NaN"  # as it is written everywhere else
     return words.number(value, _DIGITS)
 
 

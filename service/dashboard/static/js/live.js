@@ -86,6 +86,12 @@ function shared(address) {
   addEventListener("pageshow", send);
 }
 
+/** Tell a tab that has come how the stream is, and how far it has come. */
+function greet(channel, stream) {
+  channel.postMessage({ type: "state", state: stream.state });
+  if (stream.state === "live") channel.postMessage({ type: "hello", data: { newest: stream.newest } });
+}
+
 /** Without SharedWorker: the tab that has the lock holds the stream and hands it on to the others. */
 function led() {
   const channel = new BroadcastChannel("basin");
@@ -98,6 +104,7 @@ function led() {
       wishes.set(data.from, data.wish);
       if (!data.wish.length) wishes.delete(data.from);
       want();
+      if (stream) greet(channel, stream);
     } else if (data.ask) send();
     else if (!stream) take(data);
   };
