@@ -22,7 +22,9 @@ import uvicorn
 
 from service import logs
 from service.artifacts.opening import open_artifacts
+from service.charts.sheet import make_sheet
 from service.config import Settings, hide_password
+from service.dashboard import routes as pages
 from service.domain.actor import LOCAL
 from service.domain.errors import ArtifactsUnavailable, BasinError, StoreUnavailable
 from service.domain.token import ID_BYTES, SECRET_BYTES, written
@@ -42,6 +44,7 @@ from service.usecases.acquiring import Acquirer
 from service.usecases.analysis.analyses import Analyses
 from service.usecases.artifacts import Artifacts
 from service.usecases.attendance import Attendance
+from service.usecases.charting import Charts
 from service.usecases.gathering import Gathering
 from service.usecases.importing import Imported, Wish
 from service.usecases.judging import Judge
@@ -107,6 +110,7 @@ def build_app(settings: Settings, store: Store) -> Application:
     engine = DividedEngine(OptunaEngine(keep_trials=keep), brisk, slow)
     suggester = Suggester(store, engine, mirrors, _in(suggesting), owner=secrets.token_hex(16))
     analyses = Analyses(store, OptunaAnalyst(), mirrors, _in(reading), _in(analysing))
+    charts = Charts(store, mirrors, make_sheet, _in(reading), most_points=settings.chart_points)
     ttl = settings.lease_ttl_seconds
     attendance = Attendance(store, ttl, min(_GATHER_SECONDS, ttl / 60))
     acquirer = Acquirer(
@@ -124,6 +128,7 @@ def build_app(settings: Settings, store: Store) -> Application:
         suggester=suggester,
         judge=Judge(store, engine, mirrors, _in(judging)),
         analyses=analyses,
+        charts=charts,
         acquirer=acquirer,
         keeper=Keeper(store, artifacts, ttl_seconds=ttl),
         gathering=Gathering(min(_GATHER_SECONDS, ttl / 60)),
@@ -155,12 +160,14 @@ def build_app(settings: Settings, store: Store) -> Application:
             asyncio.create_task(sweeper.run(store), name="basin-sweeper"),
             asyncio.create_task(warming.keep_going(store, mirrors), name="basin-warm-starts"),
             asyncio.create_task(app.state.served.keyring.keep_noting(), name="basin-token-uses"),
+            asyncio.create_task(charts.warm(), name="basin-charts-ahead"),
         ]
         try:
             yield
         finally:
             await suggester.close()
             await analyses.close()
+            await charts.close()
             for pool in (suggesting, judging, reading, analysing):
                 pool.shutdown(wait=False, cancel_futures=True)
             await asyncio.to_thread(engine.close)
@@ -171,6 +178,7 @@ def build_app(settings: Settings, store: Store) -> Application:
 
     # `running` knows it by this name.
     app = create_app(services, running)
+    pages.install(app)
     return app
 
 

@@ -116,6 +116,9 @@ class Settings(BaseModel):
     writer_batch: Count = Field(default=512, description="Most changes that share one commit.")
     read_threads: Count = Field(default=8, description="Threads that answer reads.")
     mirror_trials: Whole = Field(default=200_000, ge=0, description="Trials kept in memory, over all studies.")
+    chart_points: Whole = Field(
+        default=4_000_000, ge=0, description="Points of learning curves kept in memory for charts, over all studies."
+    )
     event_keep_days: Count = Field(default=30, description="Days for which events are kept.")
     request_keep_hours: Count = Field(default=24, description="Hours for which a repeated request is recognised.")
     audit_keep_days: Count = Field(default=365, description="Days for which the audit log is kept.")

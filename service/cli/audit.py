@@ -11,7 +11,7 @@ from service.cli.errors import BadInput
 from service.cli.screen import Column
 from service.cli.session import Session
 from service.cli.wire_json import Json
-from service.cli.words import clean, moment, scalar
+from service.words import clean, moment, scalar
 
 
 @command(

@@ -15,7 +15,7 @@ import httpx2
 from service.cli.errors import BadInput, Refused, Unreachable
 from service.cli.retry import Retrier, cause
 from service.cli.wire_json import Json, encode
-from service.cli.words import clean
+from service.words import clean
 
 Query = Mapping[str, str | int | bool | Sequence[str] | None]
 LARGEST_PAGE = 1000

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from service.cli.errors import BadInput, CommandError
-from service.cli.words import clean
+from service.words import clean
 
 _OTHERS = 0o077
 

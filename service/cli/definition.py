@@ -7,12 +7,12 @@ from typing import Any, TextIO
 from pydantic import ValidationError
 
 from service.cli import documents
-from service.cli.documents import Document
 from service.cli.errors import BadInput, CommandError, Refused
 from service.cli.wire_json import encode
-from service.cli.words import clean
+from service.documents import Document
 from service.wire.problem import field_errors
 from service.wire.study import StudyDefinition
+from service.words import clean
 
 
 @dataclass(frozen=True)

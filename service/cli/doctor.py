@@ -16,7 +16,7 @@ from service.cli.findings import Finding, Level
 from service.cli.screen import Column, state
 from service.cli.serve import load, parts
 from service.cli.session import DEFAULT_SERVER, Session, own_version
-from service.cli.words import clean, duration, plural
+from service.words import clean, duration, plural
 
 if TYPE_CHECKING:
     from service.config import Settings

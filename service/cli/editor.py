@@ -12,14 +12,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from service.cli import documents
-from service.cli.documents import Document
 from service.cli.errors import BadInput, CommandError, Refused
 from service.cli.session import Session
 from service.cli.study_facts import LIMITS
 from service.cli.wire_json import Json, encode
-from service.cli.words import clean
+from service.documents import Document, dump
 from service.wire.problem import field_errors
 from service.wire.study import StudyPatch
+from service.words import clean
 
 _HEAD = """\
 # Study {name}, revision {revision}. Save and close to apply what you change; leave it as it is to give up.
@@ -102,7 +102,7 @@ def _written(study: Json) -> str:
         # Limits that only a newer server knows are shown too: one that is left out would be lifted.
         "budget": {name: budget.get(name) for name in dict.fromkeys((*LIMITS, *budget))},
     }
-    return _HEAD.format(name=clean(study["name"]), revision=study["revision"]) + documents.dump(fields)
+    return _HEAD.format(name=clean(study["name"]), revision=study["revision"]) + dump(fields)
 
 
 def _with_errors(text: str, errors: Sequence[tuple[int, str]]) -> str:

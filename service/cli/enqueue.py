@@ -14,7 +14,7 @@ from service.cli.errors import BadInput, CommandError, Refused
 from service.cli.points import Given, assigned, from_file, from_options
 from service.cli.session import Session
 from service.cli.wire_json import Json
-from service.cli.words import clean, plural
+from service.words import clean, plural
 
 ParamOption = Annotated[
     list[str] | None, typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter's value.")

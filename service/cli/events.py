@@ -14,8 +14,8 @@ from service.cli.completion import study_names
 from service.cli.screen import Cell, Screen, state
 from service.cli.session import Session
 from service.cli.wire_json import Json
-from service.cli.words import moment, number
 from service.cli.world import FIRST_PATIENCE
+from service.words import moment, number
 
 # Events of other studies lie between those of one: so many are looked through for each that is to be shown.
 _LOOKED_THROUGH = 20

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from service.cli.errors import CommandError
-from service.cli.words import clean
+from service.words import clean
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from service.cli.words import clean, size
+from service.words import clean, size
 
 Level = Literal["ok", "warn", "fail"]
 NETWORK_FILE_SYSTEMS = frozenset(

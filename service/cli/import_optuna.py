@@ -15,7 +15,7 @@ from service.cli.screen import Column, state
 from service.cli.serve import parts
 from service.cli.session import Session
 from service.cli.wire_json import Json, encode
-from service.cli.words import clean, plural
+from service.words import clean, plural
 
 if TYPE_CHECKING:  # the server's parts, with Optuna among them, are loaded when a database is read
     from service.usecases.importing import Imported
@@ -96,7 +96,7 @@ def _read(
 
 def _preview(session: Session, imported: "Imported", definition: Json) -> None:
     """The study file, as one would write it, with what would be imported as comments."""
-    from service.cli.documents import dump
+    from service.documents import dump
 
     shown = imported.definition.model_dump(mode="json", exclude_unset=True, exclude_none=True)
     if session.screen.output == "json":

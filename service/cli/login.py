@@ -11,7 +11,7 @@ from service.cli.command import command
 from service.cli.credentials import Kept
 from service.cli.errors import BadInput
 from service.cli.session import DEFAULT_SERVER, Session
-from service.cli.words import clean
+from service.words import clean
 
 _HERE = frozenset({"127.0.0.1", "localhost", "::1"})
 UrlArgument = Annotated[

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.cli.errors import BadInput
-from service.cli.words import number, real
+from service.words import number, real
 
 ERROR = "_se"
 OWN = "fold_"

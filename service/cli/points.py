@@ -9,7 +9,8 @@ from typing import Any, TextIO
 
 from service.cli import documents
 from service.cli.errors import BadInput
-from service.cli.words import clean
+from service.documents import Document
+from service.words import clean
 
 _PREFIX = "params."
 
@@ -91,7 +92,7 @@ def _names(head: Sequence[str], label: str) -> list[str]:
     return names
 
 
-def _list(document: documents.Document) -> Iterator[Given]:
+def _list(document: Document) -> Iterator[Given]:
     """A list of trials: the parameters themselves, or mappings that hold them under `params`."""
     if not isinstance(document.data, list):
         raise BadInput(f"{document.label}: must hold a list of trials, each a mapping of names to values")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
-from service.cli.words import clean
+from service.words import clean
 
 if TYPE_CHECKING:  # rich is loaded by the first table
     from rich.console import Console
@@ -108,7 +108,7 @@ class Screen:
         if self.output == "json":
             self.raw(json.dumps(value, indent=2, ensure_ascii=False))
         elif self.output == "yaml":
-            from service.cli.documents import dump
+            from service.documents import dump
 
             self.raw(dump(value).rstrip("\n"))
         return self.output != "table"

@@ -13,7 +13,7 @@ from service.cli import findings
 from service.cli.command import command
 from service.cli.errors import BadInput, CommandError, Refused, Unreachable
 from service.cli.session import DEFAULT_SERVER, Session
-from service.cli.words import clean
+from service.words import clean
 
 if TYPE_CHECKING:
     from service.config import Loaded
@@ -138,6 +138,9 @@ def serve(
     writer_batch: Annotated[str | None, typer.Option(metavar="N", help="Most changes that share a commit.")] = None,
     read_threads: Annotated[str | None, typer.Option(metavar="N", help="Threads that answer reads.")] = None,
     mirror_trials: Annotated[str | None, typer.Option(metavar="N", help="Trials that are kept in memory.")] = None,
+    chart_points: Annotated[
+        str | None, typer.Option(metavar="N", help="Points of curves that are kept in memory for charts.")
+    ] = None,
     event_keep_days: Annotated[str | None, typer.Option(metavar="N", help="Days for which events are kept.")] = None,
     request_keep_hours: Annotated[
         str | None, typer.Option(metavar="N", help="Hours for which a repeated request is known.")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast, get_args
 from service.cli import credentials
 from service.cli.errors import BadInput
 from service.cli.screen import Output, Screen
-from service.cli.words import clean
 from service.cli.world import FIRST_PATIENCE, PATIENCE, World
+from service.words import clean
 
 if TYPE_CHECKING:  # loaded by the first command that speaks to a server
     from service.cli.client import Client

@@ -15,7 +15,7 @@ from service.cli.completion import StudyArgument
 from service.cli.errors import CommandError, NotThere, Unreachable
 from service.cli.files import whole
 from service.cli.session import Session
-from service.cli.words import clean, plural, size
+from service.words import clean, plural, size
 
 CARD = "MODEL_CARD.md"
 _PLAIN = "model.bin"

@@ -12,7 +12,7 @@ from service.cli.command import command
 from service.cli.completion import StudyArgument
 from service.cli.screen import Cell, Column, Screen
 from service.cli.session import Session
-from service.cli.words import number, plural, real, scalar, sparkline
+from service.words import number, plural, real, scalar, sparkline
 
 _DIGITS = 4
 _MOST = 10_000

@@ -11,7 +11,7 @@ from service.cli.completion import StudiesArgument, StudyArgument
 from service.cli.errors import BadInput
 from service.cli.session import Session
 from service.cli.wire_json import Json
-from service.cli.words import clean, plural
+from service.words import clean, plural
 
 
 @command("pause", "basin study pause digits-mlp")
@@ -26,16 +26,24 @@ def resume(session: Session, studies: StudiesArgument) -> None:
     _move(session, studies, "resume")
 
 
-@command("stop", "basin study stop digits-mlp", "basin study stop digits-mlp --cancel-running")
+@command(
+    "stop",
+    "basin study stop digits-mlp",
+    "basin study stop digits-mlp --cancel-running",
+    "basin study stop digits-mlp --kill-running",
+)
 def stop(
     session: Session,
     studies: StudiesArgument,
     cancel_running: Annotated[
         bool, typer.Option("--cancel-running", metavar="", help="Do not let the running trials finish.")
     ] = False,
+    kill_running: Annotated[
+        bool, typer.Option("--kill-running", metavar="", help="Not even until their next report: end them now.")
+    ] = False,
 ) -> None:
     """Hand out no more trials, and end once the running ones have finished."""
-    _move(session, studies, "stop", {"running": "cancel" if cancel_running else "finish"})
+    _move(session, studies, "stop", {"running": "kill" if kill_running else "cancel" if cancel_running else "finish"})
 
 
 @command("archive", "basin study archive digits-mlp")

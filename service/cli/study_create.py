@@ -11,7 +11,7 @@ from service.cli.errors import Refused
 from service.cli.session import Session
 from service.cli.warm_start import tell
 from service.cli.wire_json import Json
-from service.cli.words import clean, plural
+from service.words import clean, plural
 
 if TYPE_CHECKING:  # the models take longer to load than most commands to run: loaded where a definition is read
     from service.cli.definition import Source

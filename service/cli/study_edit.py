@@ -12,7 +12,7 @@ from service.cli.errors import BadInput
 from service.cli.session import Session
 from service.cli.study_facts import LIMITS
 from service.cli.wire_json import Json
-from service.cli.words import clean
+from service.words import clean
 
 _NONE = "; none lifts the limit."
 

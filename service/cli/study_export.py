@@ -11,7 +11,7 @@ from service.cli.errors import BadInput, Unreachable
 from service.cli.files import whole
 from service.cli.screen import Screen
 from service.cli.session import Session
-from service.cli.words import clean, size
+from service.words import clean, size
 
 Format = Literal["csv", "json", "parquet"]
 _TEXT = frozenset({"csv", "json"})

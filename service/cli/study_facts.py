@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from service.cli.screen import Cell
-from service.cli.words import ago, clean, duration, moment, number, plural, scalar
+from service.words import ago, clean, duration, moment, number, plural, scalar
 
 DONE = ("completed", "pruned", "failed", "infeasible", "cancelled")
 _BAR = 24

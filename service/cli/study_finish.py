@@ -11,7 +11,7 @@ from service.cli.completion import StudyArgument
 from service.cli.errors import BadInput, CommandError, Refused
 from service.cli.screen import Cell, Column, Screen, state
 from service.cli.session import Session
-from service.cli.words import clean, duration, number, plural, size
+from service.words import clean, duration, number, plural, size
 
 _EVERY_SECONDS = 1.0
 _DIGITS = 4

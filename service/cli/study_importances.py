@@ -9,7 +9,7 @@ from service.cli.completion import StudyArgument
 from service.cli.screen import Cell, Column
 from service.cli.session import Session
 from service.cli.waiting import wait_for
-from service.cli.words import number, plural, real
+from service.words import number, plural, real
 
 _BAR = 30
 

@@ -13,7 +13,7 @@ from service.cli.completion import StudyArgument
 from service.cli.screen import Cell, Column, Screen, state
 from service.cli.session import Session
 from service.cli.study_facts import DONE, facts, space
-from service.cli.words import ago, moment, number, scalar
+from service.words import ago, moment, number, scalar
 
 _EMPTY = "No studies yet. Start one: basin study create study.yaml (basin study template prints one)"
 

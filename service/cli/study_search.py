@@ -6,7 +6,7 @@ from service.cli.command import command
 from service.cli.completion import StudyArgument
 from service.cli.screen import Column
 from service.cli.session import Session
-from service.cli.words import number
+from service.words import number
 
 
 @command("search", "basin study search digits-mlp")

@@ -14,7 +14,7 @@ from service.cli.points import assigned
 from service.cli.screen import Cell, Column, Screen, state
 from service.cli.session import Session
 from service.cli.waiting import wait_for
-from service.cli.words import clean, duration, number, plural, real
+from service.words import clean, duration, number, plural, real
 
 _LISTED = 10
 

@@ -1,6 +1,6 @@
 """The study that `basin study template` prints: all that a study can say, with what it means."""
 
-from service.cli.documents import dump
+from service.documents import dump
 
 _TEMPLATE = """\
 # A study: what is searched, for what, and how long.

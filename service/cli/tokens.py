@@ -11,7 +11,7 @@ from service.cli.screen import Column, state
 from service.cli.serve import load, parts
 from service.cli.session import Session
 from service.cli.wire_json import Json
-from service.cli.words import ago, clean, moment
+from service.words import ago, clean, moment
 
 Role = Literal["viewer", "editor", "admin", "worker"]
 LocalOption = Annotated[

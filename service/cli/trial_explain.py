@@ -8,7 +8,7 @@ from service.cli.completion import StudyArgument
 from service.cli.screen import Cell, Column, Screen, state
 from service.cli.session import Session
 from service.cli.trial_read import NumberArgument
-from service.cli.words import number, plural, real, scalar
+from service.words import number, plural, real, scalar
 
 _MISSING = "-"
 _NOTHING_TO_GAIN = 1e-6

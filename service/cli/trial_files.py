@@ -15,7 +15,7 @@ from service.cli.files import whole
 from service.cli.screen import Column
 from service.cli.session import Session
 from service.cli.trial_read import NumberArgument
-from service.cli.words import ago, clean, moment, number, size
+from service.words import ago, clean, moment, number, size
 
 _FOLLOW_SECONDS = 1.0
 _GOING_ON = frozenset({"queued", "running", "paused"})

@@ -5,8 +5,8 @@ from itertools import groupby
 from typing import Any
 
 from service.cli.screen import Column, Screen
-from service.cli.words import number, real, sparkline
 from service.domain.health import FLAG, PREFIX
+from service.words import number, real, sparkline
 
 _LEFT_OUT = ("guess", "violation")
 """What does not change, and what is for samplers alone."""

@@ -13,8 +13,8 @@ from service.cli.command import command
 from service.cli.completion import StudyArgument
 from service.cli.screen import Cell, Column, state
 from service.cli.session import Session
-from service.cli.words import ago, duration, moment, number, plural, real, scalar, sparkline
 from service.domain.health import plain
+from service.words import ago, duration, moment, number, plural, real, scalar, sparkline
 
 NumberArgument = Annotated[int, typer.Argument(metavar="N", min=0, help="The trial's number.")]
 Order = Literal["number", "-number", "value", "-value", "started_at", "-started_at", "finished_at", "-finished_at"]

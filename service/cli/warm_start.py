@@ -10,7 +10,7 @@ from service.cli.errors import BadInput, Refused
 from service.cli.screen import Screen
 from service.cli.session import Session
 from service.cli.wire_json import Json
-from service.cli.words import clean, plural
+from service.words import clean, plural
 
 
 @command(

@@ -11,7 +11,7 @@ from service.cli.errors import NotThere
 from service.cli.screen import Cell, Column, state
 from service.cli.session import Session
 from service.cli.wire_json import Json
-from service.cli.words import ago, moment, number, size
+from service.words import ago, moment, number, size
 
 WorkerArgument = Annotated[
     str, typer.Argument(metavar="WORKER", help="The worker's name, or its id or how that begins.")

@@ -22,6 +22,7 @@ from service.http.routes import (
     access,
     analyses,
     attempts,
+    charts,
     events,
     exports,
     finishing,
@@ -40,7 +41,7 @@ Application = FastAPI
 Running = Callable[[], AbstractAsyncContextManager[None]]
 
 # The calls that come most often first: routes are tried one after the other.
-_FAMILIES = (leases, attempts, workers, trials, studies, exports, analyses, finishing, events, access, meta)
+_FAMILIES = (leases, attempts, workers, trials, studies, exports, charts, analyses, finishing, events, access, meta)
 
 
 def create_app(services: Services, running: Running | None = None) -> FastAPI:

@@ -17,6 +17,7 @@ _SANE_ID = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
 _CLIENT_GONE = 499
 # Thousands of these come in a second and say nothing while they succeed.
 _QUIET = (":report", ":heartbeat", ":acquire", "/healthz", "/readyz")
+_STATIC = "/static/"
 
 
 class Envelope:
@@ -68,7 +69,7 @@ def _identity(scope: Scope) -> str:
 
 def _tell(scope: Scope, status: int, milliseconds: float) -> None:
     path = scope["path"]
-    quiet = status < 400 and path.endswith(_QUIET)
+    quiet = status < 400 and (path.endswith(_QUIET) or path.startswith(_STATIC))
     level = logging.DEBUG if quiet else logging.INFO if status < 500 else logging.WARNING
     if _log.isEnabledFor(level):
         told = {"method": scope["method"], "path": path, "status": status, "ms": round(milliseconds, 1)}

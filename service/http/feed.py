@@ -44,6 +44,11 @@ class Feed:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
+    @property
+    def closed(self) -> bool:
+        """Whether it has come to its end, as the server is stopping."""
+        return self._closed
+
     async def start(self, after: int | None) -> int:
         """The id behind which a follower begins; Resync if what lies behind `after` cannot be told any more."""
         (oldest, newest), now = await self._store.read(lambda tx: (tx.events.bounds(), tx.now))

@@ -12,6 +12,7 @@ from service.http.throttle import Throttle
 from service.usecases.acquiring import Acquirer
 from service.usecases.analysis.analyses import Analyses
 from service.usecases.attendance import Attendance
+from service.usecases.charting import Charts
 from service.usecases.gathering import Gathering
 from service.usecases.judging import Judge
 from service.usecases.keeping import Keeper
@@ -35,6 +36,7 @@ class Services:
     suggester: Suggester | None = None
     judge: Judge | None = None
     analyses: Analyses | None = None
+    charts: Charts | None = None
     acquirer: Acquirer | None = None
     keeper: Keeper | None = None
     gathering: Gathering | None = None

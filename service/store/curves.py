@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, bindparam, select, tuple_, update
 from service.domain.trial import AttemptKey, Point
 from service.store import tables
 from service.store.bulk import insert_many
+from service.usecases.ports import Mark
 
 _points = tables.reports
 _TRIALS_AT_ONCE = 500
@@ -30,6 +31,7 @@ _CURVES = (
     )
     .order_by(_points.c.number, _points.c.step, _points.c.attempt)
 )
+_MARKS = _CURVES.add_columns(_points.c.elapsed, _points.c.cost)
 
 
 class SqlPoints:
@@ -55,6 +57,16 @@ class SqlPoints:
             for number, step, metrics in self._connection.execute(_CURVES, wanted):
                 if metric in metrics:
                     found.setdefault(number, []).append((step, metrics[metric]))
+        return found
+
+    def marks(self, study_id: int, numbers: Sequence[int], metric: str) -> Mapping[int, Sequence[Mark]]:
+        """Read the curves of a metric with what each point had taken, else like `curves`."""
+        found: dict[int, list[Mark]] = {}
+        for place in range(0, len(numbers), _TRIALS_AT_ONCE):
+            wanted = {"s": study_id, "numbers": numbers[place : place + _TRIALS_AT_ONCE]}
+            for number, step, metrics, elapsed, cost in self._connection.execute(_MARKS, wanted):
+                if metric in metrics:
+                    found.setdefault(number, []).append((step, metrics[metric], elapsed, cost))
         return found
 
     def supersede(self, study_id: int, number: int, after_step: int) -> None:

@@ -1,10 +1,10 @@
 """What schedulers have decided, and which process makes suggestions, in the database."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -35,6 +35,15 @@ _OWNER = select(_suggesters.c.owner).where(_row)
 _TAKE = update(_suggesters).where(
     _row, or_(_suggesters.c.owner == bindparam("me"), _suggesters.c.expires_at <= bindparam("now"))
 )
+_TRIALS_AT_ONCE = 500
+_OF = (
+    select(_decisions)
+    .where(
+        _decisions.c.study_id == bindparam("s"),
+        _decisions.c.number.in_(bindparam("numbers", expanding=True)),
+    )
+    .order_by(_decisions.c.number, _decisions.c.attempt, _decisions.c.step)
+)
 
 
 class SqlDecisions:
@@ -57,17 +66,27 @@ class SqlDecisions:
             .where(_decisions.c.study_id == study_id, _decisions.c.number == number)
             .order_by(_decisions.c.attempt, _decisions.c.step)
         )
-        return [
-            Decision(
-                key=AttemptKey(row.study_id, row.number, row.attempt),
-                step=row.step,
-                act=row.act,
-                reason=row.reason,
-                basis=row.basis,
-                at=row.at,
-            )
-            for row in self._connection.execute(wanted)
-        ]
+        return [_decision(row) for row in self._connection.execute(wanted)]
+
+    def of(self, study_id: int, numbers: Sequence[int]) -> Mapping[int, Sequence[Decision]]:
+        """Read the decisions on several trials, each trial's like `list`; those without any are left out."""
+        found: dict[int, list[Decision]] = {}
+        for place in range(0, len(numbers), _TRIALS_AT_ONCE):
+            wanted = {"s": study_id, "numbers": numbers[place : place + _TRIALS_AT_ONCE]}
+            for row in self._connection.execute(_OF, wanted):
+                found.setdefault(row.number, []).append(_decision(row))
+        return found
+
+
+def _decision(row: Row[Any]) -> Decision:
+    return Decision(
+        key=AttemptKey(row.study_id, row.number, row.attempt),
+        step=row.step,
+        act=row.act,
+        reason=row.reason,
+        basis=row.basis,
+        at=row.at,
+    )
 
 
 class SqlSuggesters:

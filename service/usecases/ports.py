@@ -21,6 +21,9 @@ from service.usecases.access_ports import AuditLog, Sessions, Tokens
 from service.wire.study import StudyDefinition
 from service.wire.trial import TrialState
 
+Mark = tuple[int, float, float | None, float | None]
+"""A point of one metric: step, value, seconds of training so far, GPU seconds so far."""
+
 T = TypeVar("T")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -172,6 +175,9 @@ class Points(Protocol):
     def curves(self, study_id: int, numbers: Sequence[int], metric: str) -> Mapping[int, Sequence[tuple[int, float]]]:
         """Read (step, value) of a metric for each of these trials, in the order of steps, without superseded points."""
 
+    def marks(self, study_id: int, numbers: Sequence[int], metric: str) -> Mapping[int, Sequence[Mark]]:
+        """Read the curves of a metric with what each point had taken, else like `curves`."""
+
     def supersede(self, study_id: int, number: int, after_step: int) -> None:
         """Mark the points of all attempts so far beyond a step as superseded."""
 
@@ -184,6 +190,9 @@ class Decisions(Protocol):
 
     def list(self, study_id: int, number: int) -> Sequence[Decision]:
         """Read the decisions on a trial, in the order of attempts and steps."""
+
+    def of(self, study_id: int, numbers: Sequence[int]) -> Mapping[int, Sequence[Decision]]:
+        """Read the decisions on several trials, each trial's like `list`; those without any are left out."""
 
 
 class Suggesters(Protocol):

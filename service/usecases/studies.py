@@ -39,15 +39,15 @@ def resume(tx: Transaction, name: str, revision: int | None) -> Study:
     return move(tx, replace(study, tally={"resumed": study.seq}), "active")
 
 
-def stop(tx: Transaction, name: str, running: Literal["finish", "cancel"], revision: int | None) -> Study:
-    """Hand out no more trials and end when the running ones have finished, or were cancelled."""
+def stop(tx: Transaction, name: str, running: Literal["finish", "cancel", "kill"], revision: int | None) -> Study:
+    """Hand out no more trials and end when the running ones have finished, or were cancelled or killed."""
     study = _locked(tx, name, revision)
     if study.state == "stopped":
         return study
     busy = _running(tx, study)
-    if running == "cancel":
+    if running != "finish":
         for number in busy:
-            trials.cancel_in(tx, study, number)
+            trials.cancel_in(tx, study, number, at_once=running == "kill")
         busy = ()
     if study.state == "stopping" and busy:
         return study

@@ -57,8 +57,12 @@ def cancel(tx: Transaction, study: str, number: int) -> Trial:
     return cancelled
 
 
-def cancel_in(tx: Transaction, study: Study, number: int) -> Trial:
-    """Cancel a trial of a study that has been read already."""
+def cancel_in(tx: Transaction, study: Study, number: int, *, at_once: bool = False) -> Trial:
+    """Cancel a trial of a study that has been read already.
+
+    At once means that its lease is taken back: whoever runs it hears with the next heartbeat that it is gone, and ends
+    the process, also one that no longer reports.
+    """
     trial = tx.trials.lock(study.id, number)
     if trial.state == "cancelled":
         return trial
@@ -66,7 +70,8 @@ def cancel_in(tx: Transaction, study: Study, number: int) -> Trial:
     cancelled = save_trial(tx, study, replace(trial.moved("cancelled", tx.now), failure=failure))
     for attempt in tx.attempts.lock([AttemptKey(study.id, number, trial.attempts)]).values():
         if attempt.live:
-            tx.attempts.save([attempt.told(Directive(type="stop", reason="cancelled by a user"))])
+            told = attempt.told(Directive(type="stop", reason="cancelled by a user"))
+            tx.attempts.save([replace(told.moved("lost", tx.now), failure=failure) if at_once else told])
     advancing.look(tx, study, cancelled)
     return cancelled
 

@@ -120,9 +120,13 @@ class StudyPatch(Request):
 
 
 class StopStudy(Request):
-    """How to stop: let running trials finish, or cancel them."""
+    """How to stop: let running trials finish, cancel them, or kill them."""
 
-    running: Literal["finish", "cancel"] = "finish"
+    running: Literal["finish", "cancel", "kill"] = Field(
+        default="finish",
+        description="`cancel`: a trial is told with its next report. `kill`: its lease is taken back, and its worker "
+        "ends it with the next heartbeat, also where it no longer reports.",
+    )
 
 
 class TrialCounts(Answer):

@@ -79,6 +79,27 @@ class EngineConformance:
         curves = bench.reading.points.curves(study.id, [0, 1, 2], "loss")
         assert {number: list(curve) for number, curve in curves.items()} == {0: [(10, 1.0), (15, 0.25)]}
         assert dict(bench.reading.points.curves(study.id, [], "loss")) == {}
+        marks = bench.reading.points.marks(study.id, [0, 1, 2], "loss")
+        assert {number: list(curve) for number, curve in marks.items()} == {
+            0: [(10, 1.0, None, None), (15, 0.25, None, None)]
+        }
+
+    def test_marks_tell_what_points_have_taken(self, bench: Bench, owner: Trial) -> None:
+        bench.writing.points.append([point(key(owner), 1, elapsed=2.5, cost=7.0)])
+        found = bench.reading.points.marks(owner.study_id, [owner.number], "loss")
+        assert list(found[owner.number]) == [(10, 1.0, 2.5, 7.0)]
+
+    def test_decisions_on_several_trials_are_read_at_once(self, bench: Bench) -> None:
+        study = bench.study()
+        first, second, third = bench.trials(study, 3)
+        given = [decision(first, 2, basis={"rung": 0}), decision(first, 1), decision(third, 1, "stop")]
+        for one in given:
+            bench.writing.decisions.append(one)
+        found = bench.reading.decisions.of(study.id, [first.number, second.number, third.number])
+        assert {number: list(told) for number, told in found.items()} == {
+            first.number: [given[1], given[0]],
+            third.number: [given[2]],
+        }
 
     def test_progress_writes_what_a_report_changes_and_no_more(self, bench: Bench, owner: Trial) -> None:
         stored = full_attempt(key(owner), state="running", ended_at=None)

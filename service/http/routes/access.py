@@ -82,15 +82,8 @@ async def revoke(request: Request, token_id: TokenId) -> Response:
 )
 async def log_in(request: Request, body: Annotated[LogIn, Body(openapi_examples=examples.LOG_IN)]) -> Response:
     """For the dashboard: programs send their token with each request. It ends with its token, or after 30 days."""
-    services = served(request)
-    token = await known(keyring(request), throttle(request), body.token, address(request.scope))
-    secret = services.draw_bytes(SECRET_BYTES).hex()
-    sign(request, actor=token.actor)
-    session = await services.store.write(lambda tx: tokens.log_in(tx, token, secret))
-    await keyring(request).reload()
-    seconds = int((session.expires_at - session.created_at).total_seconds())
-    told = wire.Session(name=token.name, role=token.role, token_id=token.id, expires_at=session.expires_at)
-    return answer(told, headers={"set-cookie": _cookie(request, secret, seconds)})
+    told, cookie = await opened(request, body.token)
+    return answer(told, headers={"set-cookie": cookie})
 
 
 @router.get(
@@ -112,11 +105,7 @@ async def session(request: Request) -> Response:
 )
 async def log_out(request: Request) -> Response:
     """The session of the cookie that came with the request. A token that came with it goes on holding."""
-    hash = request.scope.get(SESSION)
-    if hash is not None:
-        await served(request).store.write(lambda tx: tx.sessions.end(hash))
-        await keyring(request).reload()
-    return Response(status_code=204, headers={"set-cookie": _cookie(request, "", 0)})
+    return Response(status_code=204, headers={"set-cookie": await ended(request)})
 
 
 @router.get(
@@ -162,6 +151,29 @@ async def audit(
         return answer(wire_audit.AuditList(entries=tuple(map(convert.entry, found.items)), next_page_token=token))
 
     return await served(request).store.read(page)
+
+
+async def opened(request: Request, secret: str) -> tuple[wire.Session, str]:
+    """Open a session with a token: what it is, and the cookie that stands for it."""
+    services = served(request)
+    token = await known(keyring(request), throttle(request), secret, address(request.scope))
+    drawn = services.draw_bytes(SECRET_BYTES).hex()
+    sign(request, object="session", actor=token.actor)
+    session = await services.store.write(lambda tx: tokens.log_in(tx, token, drawn))
+    await keyring(request).reload()
+    seconds = int((session.expires_at - session.created_at).total_seconds())
+    told = wire.Session(name=token.name, role=token.role, token_id=token.id, expires_at=session.expires_at)
+    return told, _cookie(request, drawn, seconds)
+
+
+async def ended(request: Request) -> str:
+    """End the session that came with a request; answers the cookie that takes its cookie away."""
+    hash = request.scope.get(SESSION)
+    if hash is not None:
+        sign(request, object="session")
+        await served(request).store.write(lambda tx: tx.sessions.end(hash))
+        await keyring(request).reload()
+    return _cookie(request, "", 0)
 
 
 def _cookie(request: Request, value: str, seconds: int) -> str:

@@ -54,7 +54,7 @@ async def follow(
         await services.store.read(lambda tx: tx.studies.get(normal(study)))
     hello, start = await _hello(source, _seen(header) if header else last_event_id, study or "")
     events = source.follow(start, study and normal(study), services.keep_alive_seconds)
-    lines = _lines(hello, events, partial(_still_welcome, keyring(request), sender(request)))
+    lines = _lines(hello, events, partial(still_welcome, keyring(request), sender(request)))
     return Stream(lines, "text/event-stream", {"cache-control": "no-store", "x-accel-buffering": "no"})
 
 
@@ -68,7 +68,7 @@ async def _hello(source: Feed, after: int | None, study: str) -> tuple[bytes, in
     return f"retry: 2000\nid: {start}\n\n".encode(), start
 
 
-async def _still_welcome(known: Keyring, actor: Actor) -> bool:
+async def still_welcome(known: Keyring, actor: Actor) -> bool:
     """Whether the token with which a client began to follow still holds."""
     if actor.token is None:
         return True

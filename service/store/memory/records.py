@@ -20,6 +20,7 @@ from service.store.memory.tables import (
     own_point,
     plain,
 )
+from service.usecases.ports import Mark
 
 
 class MemoryAttempts:
@@ -137,6 +138,11 @@ class MemoryPoints:
 
     def curves(self, study_id: int, numbers: Sequence[int], metric: str) -> Mapping[int, Sequence[tuple[int, float]]]:
         """Read (step, value) of a metric for each of these trials, in the order of steps, without superseded points."""
+        marks = self.marks(study_id, numbers, metric)
+        return {number: [(step, value) for step, value, _, _ in curve] for number, curve in marks.items()}
+
+    def marks(self, study_id: int, numbers: Sequence[int], metric: str) -> Mapping[int, Sequence[Mark]]:
+        """Read the curves of a metric with what each point had taken, else like `curves`."""
         found = {}
         for number in numbers:
             points = sorted(
@@ -144,7 +150,7 @@ class MemoryPoints:
             )
             live = [point for point in points if not point.superseded and metric in point.metrics]
             if live:
-                found[number] = [(point.step, point.metrics[metric]) for point in live]
+                found[number] = [(point.step, point.metrics[metric], point.elapsed, point.cost) for point in live]
         return found
 
     def supersede(self, study_id: int, number: int, after_step: int) -> None:
@@ -171,6 +177,10 @@ class MemoryDecisions:
     def list(self, study_id: int, number: int) -> Sequence[Decision]:
         """Read the decisions on a trial, in the order of attempts and steps."""
         return tuple(decision for _, decision in sorted(self._table.of((study_id, number)).items()))
+
+    def of(self, study_id: int, numbers: Sequence[int]) -> Mapping[int, Sequence[Decision]]:
+        """Read the decisions on several trials, each trial's like `list`; those without any are left out."""
+        return {number: told for number in numbers if (told := self.list(study_id, number))}
 
 
 class MemorySuggesters:

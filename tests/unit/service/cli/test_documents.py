@@ -8,6 +8,7 @@ import pytest
 
 from service.cli import documents
 from service.cli.errors import BadInput
+from service.documents import dump
 
 TEXT = """\
 # a comment
@@ -186,4 +187,4 @@ def test_plain_values_of_the_command_line() -> None:
 
 def test_what_is_written_can_be_read_again() -> None:
     data = {"rate": 1e-05, "name": "Größe", "no": ["yes", None, 1.0], "text": "1e-5", "on": "0o17"}
-    assert documents.parse(documents.dump(data), "f").data == data
+    assert documents.parse(dump(data), "f").data == data

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service.cli.words import ago, clean, duration, moment, number, plural, real, scalar, size, sparkline
+from service.words import ago, clean, duration, moment, number, plural, real, scalar, size, sparkline
 
 
 @pytest.mark.parametrize(
