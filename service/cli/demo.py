@@ -43,7 +43,9 @@ STUDY: Json = {
 _FINISH = {"top": 3, "seeds": 3}
 _NEEDED = ("torch", "sklearn", "psutil")
 _LOOK_SECONDS = 0.5
-_GRACE_SECONDS = 20.0
+_WORKER_GRACE_SECONDS = 20.0
+_GRACE_SECONDS = 30.0
+"""Longer than the worker has: it must not be left behind."""
 _ENDED = frozenset({"completed", "stopped"})
 
 
@@ -62,7 +64,7 @@ def beside(server: str, folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        _end(process)
+        _end(process, _GRACE_SECONDS)
 
 
 def main(server: str, folder: Path) -> int:
@@ -101,16 +103,16 @@ def _worker(server: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     try:
         yield process
     finally:
-        _end(process)
+        _end(process, _WORKER_GRACE_SECONDS)
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def _end(process: "subprocess.Popen[bytes]", grace: float) -> None:
     """End a process: it may save what it has, and not for ever."""
     with contextlib.suppress(KeyboardInterrupt):
         if process.poll() is None:
             process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE_SECONDS)
+            process.wait(grace)
     if process.poll() is None:
         process.kill()
         process.wait()

@@ -67,7 +67,7 @@ def up(
     settings = load(session, given).settings
     _not_there_already(session, settings.host, settings.port)
     with ExitStack() as beside:
-        _serve(settings, ready)
+        _serve(settings, ready, beside.close)
 
 
 def _demo(settings: "Settings", wanted: bool, beside: ExitStack, address: str) -> list[str]:
@@ -235,8 +235,8 @@ def parts() -> Iterator[None]:
         raise kind(error.message, hint=error.hint) from error
 
 
-def _serve(settings: Any, ready: Callable[[str], None] | None) -> None:
+def _serve(settings: Any, ready: Callable[[str], None] | None, leaving: Callable[[], None] = lambda: None) -> None:
     with parts():
         from service import bootstrap
 
-        bootstrap.serve(settings, ready=ready)
+        bootstrap.serve(settings, ready=ready, leaving=leaving)
