@@ -134,14 +134,15 @@ class _Run:
         host = _to_host(found if watch is None else {**found, **watch.look()})
         self.figures = {name: value for name, value in host.items() if not name.startswith(SEEN)}
         learned, judged = next(iter(host.values())), host[self._training.judge]
+        end: BaseException | None = None
+        if watch is not None:
+            finding = watch.judge(host, batch_loss=learned, steps=self.epoch * self.length.steps)
+            self.figures |= finding.metrics
+            end = finding.end
         self.stopping.see(self.epoch, self.figures, learned, judged, model)
         if isinstance(self._schedule, Plateau):
             self._schedule.see(judged)
-        if watch is None:
-            return None
-        finding = watch.judge(host, batch_loss=learned, steps=self.epoch * self.length.steps)
-        self.figures |= finding.metrics
-        return finding.end
+        return end
 
     def finished(self) -> Finished:
         """What the training came to."""
