@@ -34,8 +34,8 @@ ROUNDS = 5
 FOLDS = 5
 DATA: Mapping[str, Any] = {"data": "diabetes", "learning_rate": 0.01, "weight_decay": 0.0}
 PRIMERS = [1e-7, 1e-6, 1e-5, 1e-4, 1e-3]
-WIDE = [1e-3, 1e-2, 3e-2, 1e-1, 2e-1, 3e-1, 4e-1, 6e-1, 1.0]
-_LOG = {"type": "float", "low": 1e-4, "high": 1.0, "log": True}
+WIDE = [1e-4, 1e-3, 3e-3, 1e-2, 2e-2, 3e-2, 6e-2, 1e-1]
+_LOG = {"type": "float", "low": 1e-4, "high": 1e-1, "log": True}
 _WILCOXON = {"type": "wilcoxon", "p_threshold": 0.1, "startup_steps": 2}
 _MEDIAN = {"type": "median", "startup_trials": 3}
 

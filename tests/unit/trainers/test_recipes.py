@@ -95,6 +95,15 @@ def test_what_cannot_be_is_refused_before_anything_is_reported(settings: dict[st
     assert trial.points == []
 
 
+def test_rows_are_no_sequences_and_no_pictures(tmp_path: Path) -> None:
+    np.savez(tmp_path / "rows.npz", x=np.ones((40, 6), dtype=np.float32), y=np.arange(40) % 2)
+    own: dict[str, Any] = {"data": "npz", "path": str(tmp_path / "rows.npz")}
+    with pytest.raises(BadParameter, match="model 'gru' takes sequences, but a sample of npz is 6 numbers; try 'mlp'"):
+        run("sequences", **own)
+    with pytest.raises(BadParameter, match="model 'cnn' takes images"):
+        run("images-cnn", **own)
+
+
 def test_a_recipe_begins_only_with_the_data_of_its_study() -> None:
     trial = LocalTrial({}, settings={"data": "iris", "epochs": 1}, data_fingerprint="ab" * 32)
     with pytest.raises(Exception, match="give this worker the same data, or make a new study for these"):
