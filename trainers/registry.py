@@ -55,6 +55,16 @@ RECIPES: Mapping[str, Recipe] = {
         summary="sequences that need a memory, by GRU, LSTM or Transformer: parity, adding, copying, or your own",
         preload=TORCH,
     ),
+    "rings-gan": Recipe(
+        target="trainers.recipes.rings_gan:train",
+        summary="points on a ring made by a GAN, by their distance to true ones and the modes that they cover",
+        preload=TORCH,
+    ),
+    "digits-gan": Recipe(
+        target="trainers.recipes.digits_gan:train",
+        summary="scikit-learn's digits made anew by a DCGAN, by their Frechet distance to true ones",
+        preload=(*TORCH, "sklearn.datasets"),
+    ),
 }
 
 
