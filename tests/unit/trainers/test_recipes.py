@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from trainers import registry
-from trainers.api import Stop
+from trainers.api import Failed, Stop
 from trainers.local import LocalTrial
 from trainers.space import BadParameter
 
@@ -106,7 +106,7 @@ def test_rows_are_no_sequences_and_no_pictures(tmp_path: Path) -> None:
 
 def test_a_recipe_begins_only_with_the_data_of_its_study() -> None:
     trial = LocalTrial({}, settings={"data": "iris", "epochs": 1}, data_fingerprint="ab" * 32)
-    with pytest.raises(Exception, match="give this worker the same data, or make a new study for these"):
+    with pytest.raises(Failed, match="give this worker the same data, or make a new study for these"):
         registry.find("table-mlp")(trial)
     assert trial.points == []
 
@@ -151,3 +151,6 @@ def test_a_cross_validation_goes_on_behind_its_last_fold() -> None:
     again = first.resumed(settings=FOLDED)
     registry.find("table-mlp")(again)
     assert first.points + again.points == whole.points
+    assert again.trained_on == whole.trained_on
+    with pytest.raises(Failed, match="give this worker the same data"):
+        registry.find("table-mlp")(first.resumed(settings=FOLDED, data_fingerprint="ab" * 32))
