@@ -55,6 +55,11 @@ RECIPES: Mapping[str, Recipe] = {
         summary="sequences that need a memory, by GRU, LSTM or Transformer: parity, adding, copying, or your own",
         preload=TORCH,
     ),
+    "sentences": Recipe(
+        target="trainers.recipes.sentences:train",
+        summary="your sentences and their classes, word by word, by a GRU, an LSTM or a Transformer",
+        preload=TORCH,
+    ),
     "rings-gan": Recipe(
         target="trainers.recipes.rings_gan:train",
         summary="points on a ring made by a GAN, by their distance to true ones and the modes that they cover",

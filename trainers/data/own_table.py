@@ -56,7 +56,7 @@ def _whole(wanted: Wanted, read: Callable[[Path], Columns]) -> Whole:
 
 def named_file(given: str) -> Path:
     path = Path(given).expanduser()
-    if not path.isnamed_file():
+    if not path.is_file():
         raise BadParameter("path", f"names no file: there is no {path.absolute()} on this worker")
     return path
 
@@ -145,7 +145,7 @@ def _targets(table: Columns, name: str) -> Numbers:
 def classes(table: Columns, name: str, wanted: Wanted) -> tuple[tuple[str, ...], NDArray[np.int64]] | None:
     """The classes of a target and which of them each row has; None where it is a number."""
     column = table.columns[name]
-    if wanted.task == "regression" or (wanted.task == "auto" and not _looks_likeclasses(column)):
+    if wanted.task == "regression" or (wanted.task == "auto" and not _looks_like_classes(column)):
         return None
     values: list[str] | list[float]
     values = list(map(str, column.words)) if column.numbers is None else column.numbers.tolist()
@@ -156,7 +156,7 @@ def classes(table: Columns, name: str, wanted: Wanted) -> tuple[tuple[str, ...],
     return tuple(map(_name, different)), np.array([place[one] for one in values], dtype=np.int64)
 
 
-def _looks_likeclasses(column: Column) -> bool:
+def _looks_like_classes(column: Column) -> bool:
     if column.numbers is None:
         return True
     different = np.unique(column.numbers)

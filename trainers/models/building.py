@@ -4,6 +4,7 @@ from torch import nn
 
 from trainers.chosen import Chosen
 from trainers.data.dataset import Data
+from trainers.models import words
 from trainers.models.model import Model
 from trainers.space import BadParameter, Dimension
 from trainers.techniques import catalog
@@ -33,7 +34,13 @@ def built(model: Model, data: Data, chosen: Chosen) -> nn.Module:
             "model",
             f"{model.name!r} takes sequences, but a sample of {data.name} is {data.shape[0]} numbers; try 'mlp'",
         )
-    network = model.build(data.shape, data.outputs, chosen).to(inputs.device)
+    network = _network(model, data, chosen).to(inputs.device)
     catalog.maker("initialisation", chosen.text("init"))(chosen)(network, inputs[:_SAMPLES])
     orthogonal_kernels.make(chosen, network)
     return network
+
+
+def _network(model: Model, data: Data, chosen: Chosen) -> nn.Module:
+    if data.vocabulary:
+        return words.build(model, data, chosen)
+    return model.build(data.shape, data.outputs, chosen)

@@ -15,7 +15,7 @@ from trainers.models.catalog import MODELS
 from trainers.proposal import arranged
 
 DIMENSIONS = arranged(
-    (*adversarial.DIMENSIONS, *catalog.DIMENSIONS, *MODELS["dcgan"].dimensions),
+    (*adversarial.DIMENSIONS, *catalog.dimensions("digits"), *MODELS["dcgan"].dimensions),
     defaults={
         "epochs": 60,
         "contest": "non_saturating",

@@ -13,7 +13,7 @@ from trainers.models.catalog import MODELS
 from trainers.proposal import arranged
 
 DIMENSIONS = arranged(
-    (*adversarial.DIMENSIONS, *catalog.DIMENSIONS, *MODELS["gan"].dimensions),
+    (*adversarial.DIMENSIONS, *catalog.dimensions("rings"), *MODELS["gan"].dimensions),
     defaults={
         "samples": 5_000,
         "epochs": 60,
