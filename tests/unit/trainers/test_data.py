@@ -102,9 +102,10 @@ def test_nothing_but_the_last_evaluation_reaches_for_the_sealed_part() -> None:
 def test_every_data_set_is_in_the_guide_and_belongs_to_a_recipe() -> None:
     guide = (TRAINERS.parent / "docs" / "data.md").read_text()
     assert [name for name in SETS if f"`{name}`" not in guide] == []
-    used = {name for recipe in (table_mlp, images_cnn, char_lm, sequences, sentences) for name in recipe.DATA} | {"rings"}
+    recipes = (table_mlp, images_cnn, char_lm, sequences, sentences)
+    used = {name for recipe in recipes for name in recipe.DATA} | {"rings"}
     assert used == set(SETS)
     # What a recipe can be given, its data sets can read.
-    for recipe in (table_mlp, images_cnn, char_lm, sequences, sentences):
+    for recipe in recipes:
         names = {one.name for one in recipe.DIMENSIONS}
         assert {one.name for one in catalog.dimensions(*recipe.DATA)} <= names
