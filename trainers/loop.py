@@ -97,6 +97,7 @@ class _Run:
         self._watch = watch
         self._schedule = catalog.maker("schedule", chosen.text("schedule"))(chosen, self.length.total)
         self._step = Step(chosen, warm_up.make(chosen, self.length.total, self._schedule), training.device)
+        self._pieces = accumulation.make(chosen)
         self._average: Average | None = ema.make(chosen, model) or swa.make(chosen, model, self.length.longest)
 
     def learn(self) -> dict[str, Tensor]:
@@ -109,7 +110,7 @@ class _Run:
         counts = [0] * len(sums)
         model.train()
         for number, places in enumerate(batches, before):
-            pieces = [training.batch(part, chance) for part in accumulation.pieces(places, training.chosen)]
+            pieces = [training.batch(part, chance) for part in self._pieces(places)]
             # The last step of an epoch is looked at.
             watched = self._watch.step if self._watch is not None and places is batches[-1] else None
             for place, phase in enumerate(training.phases):
