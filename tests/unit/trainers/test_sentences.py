@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from trainers import registry
+from trainers.api import Stop
 from trainers.chosen import Chosen
 from trainers.data.catalog import DIMENSIONS, load
 from trainers.local import LocalTrial
@@ -64,9 +65,16 @@ def test_what_a_sentence_means_is_learned_from_its_words(model: str, reviews: Pa
 
 def test_sentences_are_augmented_while_they_are_learned(reviews: Path) -> None:
     params = {"aug_synonym": 0.3, "aug_insert": 0.1, "aug_delete": 0.1, "aug_swap": 0.1, "words": 12}
-    augmented = run(reviews, params, epochs=2)
-    assert augmented["train_loss"] != run(reviews, {"words": 12}, epochs=2)["train_loss"]
-    assert augmented == run(reviews, params, epochs=2)
+    settings = {"path": str(reviews), "batch_size": 32, "epochs": 2}
+    whole, half = LocalTrial(params, settings=settings), LocalTrial(params, settings=settings, order="pause")
+    train = registry.find("sentences")
+    train(whole)
+    assert whole.points[-1][1]["train_loss"] != run(reviews, {"words": 12}, epochs=2)["train_loss"]
+    with pytest.raises(Stop):
+        train(half)
+    rest = half.resumed(settings=settings)
+    train(rest)
+    assert half.points + rest.points == whole.points
 
 
 @pytest.mark.parametrize(
