@@ -1,12 +1,14 @@
 """The catalog of techniques: each is found, says what must be known of it, and has the test that it names."""
 
 import ast
+import os
+import re
 from pathlib import Path
 
 import pytest
 
 from trainers.proposal import entries, holds
-from trainers.techniques import catalog
+from trainers.techniques import catalog, table
 from trainers.techniques.technique import Technique
 
 ROOT = Path(__file__).parents[3]
@@ -31,6 +33,19 @@ def test_each_says_what_must_be_known(technique: Technique) -> None:
     }
     assert name in functions, f"there is no {technique.test}"
     assert bool(case) <= bool(functions[name].decorator_list)
+
+
+def test_the_table_of_the_guide_is_the_catalog_s() -> None:
+    guide = ROOT / "docs/techniques.md"
+    text = guide.read_text()
+    shown = re.compile(r"(<!-- techniques, from trainers/techniques -->\n).*?(<!-- end -->)", re.DOTALL)
+    assert shown.search(text)
+    fresh = shown.sub(lambda found: found[1] + table.markdown() + found[2], text)
+    if os.environ.get("BASIN_TEST_WRITE"):
+        guide.write_text(fresh)
+    assert text == fresh, (
+        "stale: write it anew with BASIN_TEST_WRITE=1 .venv/bin/pytest tests/unit/trainers/test_catalog.py"
+    )
 
 
 def test_one_name_means_one_thing() -> None:
