@@ -25,7 +25,7 @@ def refused(capsys: Out, *arguments: str) -> str:
 
 
 def test_trainers_are_listed(capsys: Out) -> None:
-    assert "digits-cnn  the same by a convolutional network" in told(capsys, "list")
+    assert "digits-cnn  scikit-learn's digits by a convolutional network" in told(capsys, "list")
     listed = json.loads(told(capsys, "list", "-o", "json"))
     assert [one["name"] for one in listed] == registry.names()
     assert yaml.safe_load(told(capsys, "list", output="yaml")) == listed

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from tests.unit.trainers import small
+from trainers import registry
 from trainers.api import Scalar, Stop
 from trainers.local import LocalTrial
 from trainers.techniques import catalog
@@ -91,3 +94,38 @@ def test_two_halves_are_the_whole(technique: Technique) -> None:
     assert half.points + rest.points == whole.points
     if name not in _AS_IT_IS | _NUMBERS:
         assert whole.points != _plain(model, float(params.get("learning_rate") or 0.01)), "it does nothing"
+
+
+_TINY: Mapping[str, Mapping[str, Any]] = {
+    "digits-mlp": {"batch_size": 256},
+    "digits-cnn": {"batch_size": 256, "width": 8},
+    "table-mlp": {"data": "friedman", "cv_folds": 1},
+    "images-cnn": {"batch_size": 256, "width": 8},
+    "char-lm": {"data": "text", "context": 8},
+    "sequences": {"samples": 120},
+    "sentences": {"batch_size": 16},
+    "rings-gan": {"samples": 400},
+    "digits-gan": {"batch_size": 256, "width": 8},
+}
+
+
+@pytest.mark.parametrize("recipe", registry.RECIPES)
+def test_every_recipe_goes_on_to_the_same_end(recipe: str, tmp_path: Path) -> None:
+    settings = {"epochs": 3, **_TINY[recipe]}
+    if recipe == "char-lm":
+        (tmp_path / "text.txt").write_text("the quick brown fox jumps over the lazy dog. " * 40)
+        settings["path"] = str(tmp_path / "text.txt")
+    if recipe == "sentences":
+        rows = [f"a {'good' if number % 2 else 'bad'} film,{number % 2}" for number in range(60)]
+        (tmp_path / "texts.csv").write_text("\n".join(["text,label", *rows]))
+        settings["path"] = str(tmp_path / "texts.csv")
+    train = registry.find(recipe)
+    whole, half = LocalTrial({}, settings=settings, seed=2), LocalTrial({}, settings=settings, seed=2, order="pause")
+    ended = train(whole)
+    with pytest.raises(Stop):
+        train(half)
+    rest = half.resumed(settings=settings)
+    torch.manual_seed(99)
+    assert train(rest) == ended
+    assert len(half.points) == 1
+    assert half.points + rest.points == whole.points
