@@ -30,6 +30,11 @@ def last(trial: LocalTrial) -> dict[str, float]:
     return trial.points[-1][1]
 
 
+def test_every_recipe_is_in_the_guide() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "recipes.md").read_text()
+    assert [name for name in registry.RECIPES if f"| `{name}` |" not in guide] == []
+
+
 @pytest.mark.parametrize(
     ("data", "metric", "least"),
     [("wine", "val_accuracy", 0.9), ("iris", "val_accuracy", 0.9), ("friedman", "val_r2", 0.8)],
