@@ -11,7 +11,7 @@ CHECKS := check-format check-lint check-types check-imports check-rules
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-up: ## Start a server with SQLite in ./basin-data at http://127.0.0.1:8420 (Ctrl-C stops it)
+up: ## Start a server at http://127.0.0.1:8420, a worker and a demo study, in ./basin-data (Ctrl-C stops all)
 	@scripts/setup run
 	@exec $(BIN)/basin up
 

@@ -42,13 +42,19 @@ ENTRIES = (
     Entry("table-mlp: breast-cancer", "table-mlp", "val_accuracy", 0.93, {"data": "breast-cancer"}),
     Entry("table-mlp: iris", "table-mlp", "val_accuracy", 0.9, {"data": "iris"}),
     Entry("table-mlp: friedman", "table-mlp", "val_r2", 0.9, {"data": "friedman"}),
-    Entry("table-mlp: diabetes, lambda 0.3", "table-mlp", "val_r2", 0.3, {"data": "diabetes", "lambda": 0.3}),
+    Entry("table-mlp: diabetes, lambda 0.01", "table-mlp", "val_r2", 0.3, {"data": "diabetes", "lambda": 0.01}),
     Entry("images-cnn: digits", "images-cnn", "val_accuracy", 0.97),
     Entry("char-lm: decoder", "char-lm", "val_loss", 2.6),
     Entry("char-lm: LSTM", "char-lm", "val_loss", 2.6, {"model": "lstm"}),
     Entry("sequences: adding, GRU", "sequences", "val_r2", 0.99),
     Entry("sequences: adding, LSTM both ways", "sequences", "val_r2", 0.99, {"model": "lstm", "bidirectional": True}),
-    Entry("sequences: copy, encoder", "sequences", "val_accuracy", 0.99, {"data": "copy", "model": "encoder"}),
+    Entry(
+        "sequences: copy, encoder",
+        "sequences",
+        "val_accuracy",
+        0.99,
+        {"data": "copy", "model": "encoder", "learning_rate": 3e-3},
+    ),
 )
 
 

@@ -196,8 +196,16 @@ def _in(pool: ThreadPoolExecutor) -> Callable[[Callable[[], Any]], Awaitable[Any
     return run
 
 
-def serve(settings: Settings, *, ready: Callable[[str], None] | None = None) -> None:
-    """Serve until a signal; `ready` is told the address once the server listens."""
+def serve(
+    settings: Settings,
+    *,
+    ready: Callable[[str], None] | None = None,
+    leaving: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve until a signal; `ready` is told the address once the server listens.
+
+    `leaving` is called when it is to stop and still answers: what was started beside it can take its leave.
+    """
     logs.configure(settings.log_format, settings.log_level)
     listening = _listen(settings.host, settings.port)
     store = _open(settings)
@@ -229,7 +237,7 @@ def serve(settings: Settings, *, ready: Callable[[str], None] | None = None) -> 
     for sign in (signal.SIGTERM, signal.SIGINT):
         # uvicorn stops gracefully at these and then raises them again: to be told to stop is no failure.
         signal.signal(sign, lambda *_: None)
-    _Server(config, app).run(sockets=[listening])
+    _Server(config, app, leaving).run(sockets=[listening])
 
 
 def settle_memory() -> None:
@@ -289,12 +297,14 @@ def read_optuna(wish: Wish) -> Imported:
 class _Server(uvicorn.Server):
     """A server that lets the streams of events end when it stops, and does not wait for them to end by themselves."""
 
-    def __init__(self, config: uvicorn.Config, app: Application) -> None:
+    def __init__(self, config: uvicorn.Config, app: Application, leaving: Callable[[], None]) -> None:
         super().__init__(config)
         self._app = app
+        self._leaving = leaving
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, let requests finish, then end."""
+        await asyncio.to_thread(self._leaving)
         self._app.state.served.feed.close()
         await super().shutdown(sockets)
 

@@ -15,7 +15,7 @@ from trainers.data import catalog
 from trainers.data.dataset import Data
 from trainers.health.verdict import PREFIX
 from trainers.models.model import Model
-from trainers.space import BadParameter, Dimension, whole
+from trainers.space import Dimension, whole
 from trainers.supervised import learn
 
 DIMENSIONS: tuple[Dimension, ...] = (
@@ -55,14 +55,12 @@ def told(folds: Iterable[Mapping[str, float]]) -> dict[str, float]:
 
 
 def _each(trial: Trial, chosen: Chosen, model: Model, folds: Iterable[Data]) -> dict[str, float]:
-    if trial.metric == "train_loss":
-        raise BadParameter("cv_folds", "judges by what was not trained on: the objective cannot be train_loss")
     done: Curve = [] if trial.resume is None else trial.resume.load()["folds"]
     for number, data in enumerate(folds, 1):
-        if number <= len(done):
-            continue
         if number == 1:
             trial.trains_on(data.fingerprint)
+        if number <= len(done):
+            continue
         figures = learn(_fold(trial, number), chosen, model, data).figures
         # Health is of one training; a mean over several says nothing.
         done.append({name: value for name, value in figures.items() if not name.startswith(PREFIX)})

@@ -23,7 +23,9 @@ def train(
     except Stop as stop:
         trial.log(f"given up: {stop.reason}")
         found = None
-    values = found if isinstance(found, Mapping) else dict(trial.last)
+    if found is None:
+        found = trial.last
+    values: Mapping[str, Any] = found if isinstance(found, Mapping) else {metric: found}
     return {name: float(one) for name, one in values.items() if not name.startswith(_HIDDEN)}
 
 

@@ -25,7 +25,8 @@ class Kept:
         """Remember a point."""
         self.points.append((step, dict(metrics)))
         if self._show is not None:
-            self._show(f"step {step}: " + ", ".join(f"{name} {value:.6g}" for name, value in metrics.items()))
+            shown = (f"{name} {value:.6g}" for name, value in metrics.items() if not name.startswith("health."))
+            self._show(f"step {step}: {', '.join(shown)}")
 
     def saved(self, step: int, file: Written) -> None:
         """Remember a checkpoint."""

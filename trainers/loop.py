@@ -99,6 +99,7 @@ class _Run:
         self._watch = watch
         self._schedule = catalog.maker("schedule", chosen.text("schedule"))(chosen, self.length.total)
         self._step = Step(chosen, warm_up.make(chosen, self.length.total, self._schedule), training.device)
+        self._pieces = accumulation.make(chosen)
         self._average: Average | None = ema.make(chosen, model) or swa.make(chosen, model, self.length.longest)
 
     def learn(self) -> dict[str, Tensor]:
@@ -111,7 +112,7 @@ class _Run:
         counts = [0] * len(sums)
         model.train()
         for number, places in enumerate(batches, before):
-            pieces = [training.batch(part, chance) for part in accumulation.pieces(places, training.chosen)]
+            pieces = [training.batch(part, chance) for part in self._pieces(places)]
             # The last step of an epoch is looked at.
             watched = self._watch.step if self._watch is not None and places is batches[-1] else None
             for place, phase in enumerate(training.phases):
@@ -136,14 +137,15 @@ class _Run:
         host = _to_host(found if watch is None else {**found, **watch.look()})
         self.figures = {name: value for name, value in host.items() if not name.startswith(SEEN)}
         learned, judged = next(iter(host.values())), host[self._training.judge]
+        end: BaseException | None = None
+        if watch is not None:
+            finding = watch.judge(host, batch_loss=learned, steps=self.epoch * self.length.steps)
+            self.figures |= finding.metrics
+            end = finding.end
         self.stopping.see(self.epoch, self.figures, learned, judged, model)
         if isinstance(self._schedule, Plateau):
             self._schedule.see(judged)
-        if watch is None:
-            return None
-        finding = watch.judge(host, batch_loss=learned, steps=self.epoch * self.length.steps)
-        self.figures |= finding.metrics
-        return finding.end
+        return end
 
     def finished(self) -> Finished:
         """What the training came to."""

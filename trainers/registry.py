@@ -32,7 +32,7 @@ RECIPES: Mapping[str, Recipe] = {
     ),
     "digits-cnn": Recipe(
         target="trainers.recipes.digits_cnn:train",
-        summary="the same by a convolutional network, of any of five designs: 98 per cent and more in seconds",
+        summary="scikit-learn's digits by a convolutional network, of any of five designs: 98 per cent in seconds",
         preload=(*TORCH, "sklearn.datasets"),
     ),
     "table-mlp": Recipe(
@@ -54,6 +54,21 @@ RECIPES: Mapping[str, Recipe] = {
         target="trainers.recipes.sequences:train",
         summary="sequences that need a memory, by GRU, LSTM or Transformer: parity, adding, copying, or your own",
         preload=TORCH,
+    ),
+    "sentences": Recipe(
+        target="trainers.recipes.sentences:train",
+        summary="your sentences and their classes, word by word, by a GRU, an LSTM or a Transformer",
+        preload=TORCH,
+    ),
+    "rings-gan": Recipe(
+        target="trainers.recipes.rings_gan:train",
+        summary="points on a ring made by a GAN, by their distance to true ones and the modes that they cover",
+        preload=TORCH,
+    ),
+    "digits-gan": Recipe(
+        target="trainers.recipes.digits_gan:train",
+        summary="scikit-learn's digits made anew by a DCGAN, by their Frechet distance to true ones",
+        preload=(*TORCH, "sklearn.datasets"),
     ),
 }
 

@@ -72,10 +72,10 @@ class Step:
 
     def _taken(self, phase: Phase, rate: float, number: int, generator: torch.Generator) -> Taken:
         if not self._before and not self._after:
-            return Taken([], [], rate, number, generator)
+            return Taken([], [], phase.optimizer, rate, number, generator)
         parameters: list[Tensor] = [one for one in phase.parameters if one.grad is not None]
         weights: list[Tensor] = [one for one in phase.weights if one.grad is not None]
-        return Taken(parameters, weights, rate, number, generator)
+        return Taken(parameters, weights, phase.optimizer, rate, number, generator)
 
     def _step(self, optimizer: torch.optim.Optimizer) -> None:
         if self.scaler is None:

@@ -19,7 +19,7 @@ from trainers.space import Dimension, Scalar
 from trainers.techniques import catalog, preparing
 from trainers.techniques.precision import int8
 from trainers.techniques.regularization import label_noise, weight_decay
-from trainers.training import Batch, Evaluate, Phase, Training, resident
+from trainers.training import Batch, Phase, Training, resident
 
 CLASSES = ("cross_entropy", "focal", "hinge", "kl", "bce", "mse")
 NUMBERS = ("mse", "mae", "huber")
@@ -45,10 +45,20 @@ def dimensions(*losses: str, default: Scalar = None) -> tuple[Dimension, ...]:
 def learn(trial: Trial, chosen: Chosen, model: Model, data: Data, *, judged: str = "val") -> Finished:
     """Train a model on data as it was chosen. Figures of what judges it are called `val_...`, or otherwise."""
     trial.trains_on(data.fingerprint)
-    device = torch.device(trial.device)
+    training, watching = prepared(chosen, model, data, seed=trial.seed, device=torch.device(trial.device))
+    finished = fit(trial, training, watching)
+    if chosen.flag("int8"):
+        _report_int8(trial, finished, training)
+    return finished
+
+
+def prepared(
+    chosen: Chosen, model: Model, data: Data, *, seed: int, device: torch.device
+) -> tuple[Training, watch.Watch]:
+    """A training as the loop takes it, with fresh weights, and what watches its health."""
     samples, validation = resident(data.train, device), resident(data.validation, device)
     data = label_noise.make(chosen, replace(data, train=samples, validation=validation))
-    torch.manual_seed(trial.seed)
+    torch.manual_seed(seed)
     network = building.built(model, data, chosen).to(device)
     criterion: Criterion = catalog.maker("loss", _loss_of(chosen, data))(chosen, data)
     judge = measures.evaluator(data.task, validation, device, judged)
@@ -63,11 +73,7 @@ def learn(trial: Trial, chosen: Chosen, model: Model, data: Data, *, judged: str
         prepare=preparing.make(chosen, data),
         renew=lambda average: update_bn(torch.split(samples.inputs, measures.BATCH), average, device),
     )
-    watching = watch.Watch(network, criterion, _pair(data.train), _pair(validation), stops=chosen.flag("health"))
-    finished = fit(trial, training, watching)
-    if chosen.flag("int8"):
-        _report_int8(trial, finished, judge, samples)
-    return finished
+    return training, watch.Watch(network, criterion, _pair(data.train), _pair(validation), stops=chosen.flag("health"))
 
 
 def phase(
@@ -103,9 +109,8 @@ def _pair(part: Part) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def _report_int8(trial: Trial, finished: Finished, judge: Evaluate, samples: Part) -> None:
+def _report_int8(trial: Trial, finished: Finished, training: Training) -> None:
     """What the finished model is worth in eight bits: in the log, beside what it is worth as it is."""
-    device = torch.device(trial.device)
-    rounded = int8.quantized(finished.model, samples.inputs[: measures.BATCH].to(device))
-    for name, value in judge(rounded).items():
+    rounded = int8.quantized(finished.model, training.samples.inputs[: measures.BATCH].to(training.device))
+    for name, value in training.evaluate(rounded).items():
         trial.log(f"int8: {name} {float(value):.6g}, of {finished.figures[name]:.6g} in full precision")

@@ -43,6 +43,11 @@ class Checkpoints:
         self.committed = spool.kept is not None and spool.kept.committed
         """Whether the server has one of this attempt."""
 
+    @property
+    def up_to_date(self) -> bool:
+        """Whether the server has the newest, if there is one."""
+        return self._spool.kept is None or self._spool.kept.committed
+
     def saved(self, saved: Saved, seq: int) -> None:
         """The trainer has saved one, after so many points."""
         self._spool.keep(Kept.of(saved, seq))

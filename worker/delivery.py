@@ -98,6 +98,11 @@ class Delivery:
             await self.log.push()
             if ended.outcome in _GO_ON or ended.failure_class in _GO_ON_ELSEWHERE:
                 there = await self.checkpoints.commit()
+            elif lease.purpose == "refit" and ended.outcome == "completed":
+                # Its last checkpoint is the model, for which all of it was done.
+                await self.checkpoints.commit()
+                if not self.checkpoints.up_to_date:
+                    ended = failed("infra", "the server did not take the model", ended.tail)
         except (Gone, Denied):
             raise
         except Refused as refused:

@@ -102,12 +102,19 @@ async def _follow(process: Process, trial: Trial, say: Callable[[str], None]) ->
             case _:
                 pass
     assert ended is not None, "it is always the last"
+    return _told(ended, missing, process.log_tail, say)
+
+
+def _told(ended: Ended, missing: set[str], log_tail: Callable[[], str], say: Callable[[str], None]) -> int:
+    """Say how it ended; answers the exit code."""
     say(f"{ended.outcome:<9} {_values(ended.values or {})}")
     if ended.outcome == "failed":
         say(f"why       {ended.failure_class}: {ended.message}")
-        for line in (ended.tail or process.log_tail()).splitlines()[-40:]:
+        for line in (ended.tail or log_tail()).splitlines()[-40:]:
             say(f"  | {line}")
         return _FAILED
+    if ended.message:
+        say(f"why       {ended.message}")
     if missing := missing - (ended.values or {}).keys():
         say(f"missing   {', '.join(sorted(missing))}: the study needs it, and it was neither reported nor returned")
         return _FAILED
@@ -115,7 +122,8 @@ async def _follow(process: Process, trial: Trial, say: Callable[[str], None]) ->
 
 
 def _values(values: Mapping[str, float]) -> str:
-    return "  ".join(f"{name} {value:.6g}" for name, value in values.items())
+    # A line would not hold the figures of health as well, of which a trainer may tell a dozen.
+    return "  ".join(f"{name} {value:.6g}" for name, value in values.items() if not name.startswith("health."))
 
 
 def _print(out: TextIO, text: str) -> None:

@@ -2,38 +2,43 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from service.cli import findings
+from service.cli import demo, findings
 from service.cli.command import command
 from service.cli.errors import BadInput, CommandError, Refused, Unreachable
 from service.cli.session import DEFAULT_SERVER, Session
 from service.words import clean
 
 if TYPE_CHECKING:
-    from service.config import Loaded
+    from service.config import Loaded, Settings
 
 _PARTS = frozenset(
     {"alembic", "fastapi", "httptools", "optuna", "orjson", "pyarrow", "sqlalchemy", "uvicorn", "uvloop"}
 )
 
 
-@command("up", "basin up", "basin up --port 9000 --data-dir ~/basin", server=False, output=False)
+@command("up", "basin up", "basin up --port 9000 --data-dir ~/basin", "basin up --no-demo", server=False, output=False)
 def up(
     session: Session,
     port: Annotated[str | None, typer.Option(metavar="N", help="Port to listen on (8420); 0 takes a free one.")] = None,
     data_dir: Annotated[
         str | None, typer.Option(metavar="FOLDER", help="Where to keep the database and files (basin-data).")
     ] = None,
-    demo: Annotated[bool, typer.Option("--demo/--no-demo", hidden=True)] = True,
+    with_demo: Annotated[
+        bool,
+        typer.Option("--demo/--no-demo", metavar="", help="A worker beside it, and a study if there is none yet."),
+    ] = True,
 ) -> None:
-    """Start a server here: SQLite in ./basin-data, no setup. Ctrl-C stops it, and nothing is lost."""
-    del demo  # accepted, so that scripts can say already now that they want none
+    """Start a server here, with a worker and a first study: SQLite in ./basin-data, no setup.
+
+    Ctrl-C stops all of it, and nothing is lost: started again, it goes on with what is there.
+    """
     given = {"port": port, "data_dir": data_dir}
     loaded = load(session, given)
     folder = loaded.settings.data_dir.expanduser()
@@ -46,6 +51,7 @@ def up(
         lines = [
             f"Basin is running at {address}",
             f"Its data is in {clean(str(folder.resolve()))}",
+            *_demo(settings, with_demo, beside, address),
             "",
             "Next, in another terminal:",
             *elsewhere,
@@ -53,14 +59,29 @@ def up(
             "    basin study create study.yaml",
             "    basin study list                      how it goes",
             "",
-            "Ctrl-C stops the server. Nothing that was acknowledged is lost.",
+            f"Ctrl-C stops {'all of it' if with_demo else 'the server'}. Nothing that was acknowledged is lost.",
         ]
         session.screen.raw("\n".join(lines))
         sys.stdout.flush()
 
     settings = load(session, given).settings
     _not_there_already(session, settings.host, settings.port)
-    _serve(settings, ready)
+    with ExitStack() as beside:
+        _serve(settings, ready, beside.close)
+
+
+def _demo(settings: "Settings", wanted: bool, beside: ExitStack, address: str) -> list[str]:
+    """Start the demo, where it is wanted and can be; answers what there is to say of it."""
+    if not wanted:
+        return []
+    if missing := demo.missing():
+        names = ", ".join(missing)
+        return [f"No worker beside it: {names} is missing here (pip install 'basin[worker,trainers]')"]
+    if settings.require_tokens == "always":
+        return ["No worker beside it: this server wants tokens (basin token create --role worker)"]
+    folder = settings.data_dir / "worker"
+    beside.enter_context(demo.beside(address, folder))
+    return [f"A worker runs beside it; it writes to {clean(str(folder / 'worker.log'))}"]
 
 
 def _not_there_already(session: Session, host: str, port: int) -> None:
@@ -217,8 +238,8 @@ def parts() -> Iterator[None]:
         raise kind(error.message, hint=error.hint) from error
 
 
-def _serve(settings: Any, ready: Callable[[str], None] | None) -> None:
+def _serve(settings: Any, ready: Callable[[str], None] | None, leaving: Callable[[], None] = lambda: None) -> None:
     with parts():
         from service import bootstrap
 
-        bootstrap.serve(settings, ready=ready)
+        bootstrap.serve(settings, ready=ready, leaving=leaving)

@@ -2,6 +2,7 @@
 
 import hashlib
 import shlex
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Mapping
@@ -70,16 +71,26 @@ def _fetch(session: Session, study: str, model: Mapping[str, Any], file: BinaryI
     file.seek(0)
 
 
+def _write(packed: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    target = folder.resolve() / member.name
+    if not target.resolve().is_relative_to(folder.resolve()):
+        raise CommandError(f"the model holds a file that has no place in a folder: {clean(member.name)}")
+    held = packed.extractfile(member)
+    assert held is not None, "it is a file"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with whole(target) as written:
+        shutil.copyfileobj(held, written)
+
+
 def _unpack(file: BinaryIO, folder: Path) -> list[str]:
     """Write the files of a packed folder; a model that is one file is written as it is."""
     try:
         with tarfile.open(fileobj=file, mode="r:") as packed:
+            # Files alone: no links, no devices.
             members = [one for one in packed.getmembers() if one.isfile()]
-            # Nothing outside the folder, no links, no devices.
-            packed.extractall(folder, members=members, filter="data")
+            for one in members:
+                _write(packed, one, folder)
             return sorted(clean(one.name) for one in members)
-    except tarfile.FilterError as error:
-        raise CommandError(f"the model holds a file that has no place in a folder: {clean(str(error))}") from error
     except tarfile.ReadError:
         file.seek(0)
     except OSError as error:

@@ -57,7 +57,7 @@ def finish(
         found = session.client.finish(study)
     session.screen.progress("")
     if not session.screen.data(found):
-        _show(session.screen, found)
+        show(session.screen, found)
     if found["state"] == "failed":
         raise CommandError(f"the finish of study '{clean(study)}' failed: {clean(found['reason'] or '')}")
 
@@ -79,7 +79,8 @@ def _begun(session: Session, study: str, wanted: dict[str, Any]) -> Any:
     return client.begin_finish(study, wanted)
 
 
-def _show(screen: Screen, found: Mapping[str, Any]) -> None:
+def show(screen: Screen, found: Mapping[str, Any]) -> None:
+    """Show the report of a finish."""
     round_ = f", round {found['round']}" if found["round"] > 1 else ""
     screen.line(Cell(found["study"], "bold"), "  ", state(found["state"]), round_)
     screen.line()

@@ -182,7 +182,11 @@ def test_up_and_ctrl_c(tmp_path: Path) -> None:
     address = f"http://127.0.0.1:{port}"
     for turn in range(2):
         up = subprocess.Popen(
-            [*BASIN, "up", "--port", port], env=environment(), cwd=tmp_path, stdout=subprocess.PIPE, text=True
+            [*BASIN, "up", "--no-demo", "--port", port],
+            env=environment(),
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert up.stdout is not None
         try:

@@ -119,6 +119,16 @@ def test_a_dry_run_takes_the_middle_of_a_study(tmp_path: Path) -> None:
     assert params[0] == params[1] != params[2]
 
 
+def test_a_dry_run_that_gives_up_says_why(tmp_path: Path) -> None:
+    stop = "    raise api.Stop('stop', 'not learning: it is no better than guessing')\n"
+    report = "    trial.report(1, {'loss': 2.3, 'health.dead': 0.9})\n"
+    spec = written(tmp_path, f"from trainers import api\n\ndef train(trial):\n{report}{stop}")
+    done = ran(tmp_path, "--trainer", spec, "--gpus", "none", "--dry-run", "-p", "x=1")
+    assert "why       not learning: it is no better than guessing" in done.stdout
+    assert "loss 2.3 " in done.stdout
+    assert "health" not in done.stdout
+
+
 def test_a_dry_run_that_fails_says_why(tmp_path: Path) -> None:
     spec = written(tmp_path, "def train(trial):\n    return trial.params['missing']\n")
     done = ran(tmp_path, "--trainer", spec, "--gpus", "none", "--dry-run")

@@ -113,10 +113,8 @@ def _check_finite(path: Path, array: Any, what: str) -> None:
         return
     bad = ~np.isfinite(array.reshape(len(array), -1)).all(1)
     if bad.any():
-        raise BadParameter(
-            "path",
-            f"{path}: the {what} of sample {int(bad.argmax()) + 1} are not finite, nor of {int(bad.sum()) - 1} more",
-        )
+        more = f", and those of {int(bad.sum()) - 1} more" if bad.sum() > 1 else ""
+        raise BadParameter("path", f"{path}: the {what} of sample {int(bad.argmax()) + 1}{more} are not finite")
 
 
 def check_labels(path: Path, labels: Any) -> int:

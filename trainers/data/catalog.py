@@ -22,6 +22,7 @@ from trainers.data.wanted import (
     TABLE,
     TARGET,
     TEXT,
+    WORDS,
     Group,
     Wanted,
 )
@@ -79,6 +80,9 @@ SETS: Mapping[str, Set] = {
     ),
     "mnist": Set("byte_files:idx", "a folder with MNIST's idx files, or ones like them", FILE, own=True),
     "cifar10": Set("byte_files:cifar", "a folder with CIFAR-10's binary files", FILE, own=True),
+    "sentences": Set(
+        "sentences:csv", "your sentences: a CSV file of texts and their classes", (*FILE, *TARGET, *WORDS), own=True
+    ),
     "text": Set("text:own", "your text: a file, or a folder of texts", (*FILE, *TEXT), own=True),
 }
 
@@ -118,6 +122,7 @@ def _data(name: str, whole: Whole, parts: Split) -> Data:
         outputs=whole.outputs,
         fingerprint=whole.fingerprint,
         labels=whole.labels,
+        vocabulary=whole.vocabulary,
     )
 
 
@@ -181,7 +186,7 @@ def parted(name: str, chosen: Chosen, fold: Fold | None = None) -> tuple[Whole, 
 def _scales(whole: Whole, parts: Split) -> tuple[scaling.Scale | None, scaling.Scale | None]:
     """How inputs and targets are scaled: tokens and classes are not."""
     learned = whole.inputs[parts.train]
-    if whole.task in {"language", "sequence", "generation"}:
+    if whole.vocabulary or whole.task in {"language", "sequence", "generation"}:
         return None, None
     # Pictures by channel, columns one by one; steps of a sequence are of one kind.
     over = (0, *range(2, learned.ndim)) if learned.ndim == 4 else tuple(range(learned.ndim - 1)) or (0,)

@@ -45,3 +45,5 @@ class Data:
     """SHA-256 of the data as they were read, in hexadecimal: the same data, the same text."""
     labels: tuple[str, ...] = ()
     """What the outputs are called, where that is known."""
+    vocabulary: tuple[str, ...] = ()
+    """What the numbers of inputs stand for where they are words of texts; the first is no word."""

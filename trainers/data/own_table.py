@@ -31,39 +31,37 @@ def parquet(wanted: Wanted) -> Whole:
 
 
 def _whole(wanted: Wanted, read: Callable[[Path], Columns]) -> Whole:
-    table = read(_file(wanted.path))
-    target = _target(table, wanted)
+    table = read(named_file(wanted.path))
+    target = target_column(table, wanted)
     split = table.checked(wanted.split_column, "split_column") if wanted.split_column else ""
     features = [name for name in table.columns if name not in {target, split}]
     if not features:
         raise BadParameter("path", f"{table.path} has no column beside {target!r} to predict it from")
     table = _complete(table, features, target, wanted)
     inputs = np.concatenate([_feature(table, name) for name in features], axis=1)
-    classes = _classes(table, target, wanted)
-    numbers = None if classes is not None else _targets(table, target)
-    names, targets = ((), numbers) if classes is None else classes
-    assert targets is not None
+    found = classes(table, target, wanted)
+    names, targets = ((), _targets(table, target)) if found is None else found
     mark = fingerprint.of_arrays(inputs, targets)
     return Whole(
-        task="regression" if classes is None else "classification",
+        task="regression" if found is None else "classification",
         inputs=torch.from_numpy(inputs).float(),
-        targets=torch.from_numpy(targets).float() if classes is None else torch.from_numpy(targets),
+        targets=torch.from_numpy(targets).float() if found is None else torch.from_numpy(targets),
         outputs=len(names) or 1,
         fingerprint=fingerprint.of_texts([mark, *features, *names]),
         labels=names,
-        parts=_parts(table, split) if split else None,
+        parts=parts(table, split) if split else None,
         where=lambda row: f"row {table.rows[row]}",
     )
 
 
-def _file(given: str) -> Path:
+def named_file(given: str) -> Path:
     path = Path(given).expanduser()
     if not path.is_file():
         raise BadParameter("path", f"names no file: there is no {path.absolute()} on this worker")
     return path
 
 
-def _target(table: Columns, wanted: Wanted) -> str:
+def target_column(table: Columns, wanted: Wanted) -> str:
     if wanted.target:
         return table.checked(wanted.target, "target")
     found = [name for name in table.columns if name.lower() in TARGETS]
@@ -144,7 +142,7 @@ def _targets(table: Columns, name: str) -> Numbers:
     return _finite(table, name, column.numbers)[:, None]
 
 
-def _classes(table: Columns, name: str, wanted: Wanted) -> tuple[tuple[str, ...], NDArray[np.int64]] | None:
+def classes(table: Columns, name: str, wanted: Wanted) -> tuple[tuple[str, ...], NDArray[np.int64]] | None:
     """The classes of a target and which of them each row has; None where it is a number."""
     column = table.columns[name]
     if wanted.task == "regression" or (wanted.task == "auto" and not _looks_like_classes(column)):
@@ -169,7 +167,7 @@ def _name(value: str | float) -> str:
     return value if isinstance(value, str) else f"{value:g}"
 
 
-def _parts(table: Columns, name: str) -> tuple[str, ...]:
+def parts(table: Columns, name: str) -> tuple[str, ...]:
     column = table.columns[name]
     words = column.words if column.numbers is None else [f"{one:g}" for one in column.numbers]
     return parts_of(words, lambda row: table.at(name, row))

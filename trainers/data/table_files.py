@@ -15,6 +15,7 @@ from pyarrow import parquet as parquet_reader
 from trainers.space import BadParameter
 
 MISSING = ("", "na", "n/a", "nan", "null", "none", "?")
+_BETWEEN = (",", ";", "\t")
 Numbers = NDArray[np.float64]
 
 
@@ -63,13 +64,17 @@ class Columns:
 
 
 def read_csv(path: Path) -> Columns:
-    """A file of comma-separated values whose first line names the columns."""
+    """A file of values separated by commas, semicolons or tabs, whose first line names the columns."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            names = next(csv.reader(file), [])
+            header = file.readline()
+        # Semicolons and tabs are commas elsewhere.
+        between = max(_BETWEEN, key=header.count)
+        names = next(csv.reader([header], delimiter=between), [])
         # As texts: a cell that means nothing can be named by its row only here.
         convert = csv_reader.ConvertOptions(column_types={name: pa.string() for name in names})
-        return _columns(path, csv_reader.read_csv(path, convert_options=convert))
+        parse = csv_reader.ParseOptions(delimiter=between)
+        return _columns(path, csv_reader.read_csv(path, parse_options=parse, convert_options=convert))
     except (pa.ArrowInvalid, UnicodeDecodeError, csv.Error) as error:
         raise BadParameter("path", f"{path} is no CSV file of UTF-8 with a header: {error}") from None
 

@@ -1,6 +1,7 @@
 """What is wanted of a data set: where it lies, what is to be learned, how it is split. A study fixes all of it."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import Any
 
 from trainers.chosen import Chosen
 from trainers.space import Dimension, choice, real, text, whole
@@ -32,36 +33,49 @@ TEXT: Group = (
     whole("context", 16, 256, default=64, least=2, searched=False, summary="characters of a sample"),
     whole("characters", 10_000, 10_000_000, default=0, least=0, searched=False, summary="of the text; 0: all of them"),
 )
+WORDS: Group = (
+    text("text_column", summary="column of the texts: one called text, sentence or review where it is not given"),
+    whole(
+        "words", 8, 256, default=32, least=2, searched=False, summary="words of a text: longer ones lose their first"
+    ),
+    whole("vocabulary", 100, 50_000, default=10_000, least=2, searched=False, summary="most frequent words known"),
+)
 SAMPLES: Group = (whole("samples", 100, 10_000, default=1_000, least=12, searched=False, summary="how many are made"),)
 STEPS: Group = (whole("sequence_length", 4, 100, default=12, least=2, searched=False, summary="steps of a sequence"),)
 NOISE: Group = (
     real("data_noise", 0.0, 2.0, default=0.1, searched=False, summary="standard deviation of what is added"),
 )
-DIMENSIONS: Group = (*SPLIT, *FILE, *TABLE, *PICTURES, *TEXT, *SAMPLES, *STEPS, *NOISE)
+DIMENSIONS: Group = (*SPLIT, *FILE, *TABLE, *PICTURES, *TEXT, *WORDS, *SAMPLES, *STEPS, *NOISE)
+
+
+_DEFAULTS = {one.name: one.default for one in DIMENSIONS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is wanted, with the default of each dimension that a training does not have."""
+    """What is wanted: a value for each of the dimensions."""
 
-    split_seed: int = 0
-    validation_share: float = 0.2
-    test_share: float = 0.2
-    path: str = ""
-    target: str = ""
-    split_column: str = ""
-    task: str = "auto"
-    missing: str = "refuse"
-    cache: str = ""
-    image_size: int = 32
-    context: int = 64
-    characters: int = 0
-    samples: int = 1_000
-    sequence_length: int = 12
-    data_noise: float = 0.1
+    split_seed: int
+    validation_share: float
+    test_share: float
+    path: str
+    target: str
+    split_column: str
+    task: str
+    missing: str
+    cache: str
+    image_size: int
+    context: int
+    characters: int
+    text_column: str
+    words: int
+    vocabulary: int
+    samples: int
+    sequence_length: int
+    data_noise: float
 
 
 def read(chosen: Chosen) -> Wanted:
-    """What was chosen of it."""
-    named = (one.name for one in fields(Wanted))
-    return Wanted(**{name: chosen.values[name] for name in named if name in chosen.values})  # type: ignore[arg-type]
+    """What was chosen, with the default of each dimension that a training does not have."""
+    values: dict[str, Any] = {name: chosen.values.get(name, default) for name, default in _DEFAULTS.items()}
+    return Wanted(**values)

@@ -21,6 +21,8 @@ class Whole:
     outputs: int
     fingerprint: str
     labels: tuple[str, ...] = ()
+    vocabulary: tuple[str, ...] = ()
+    """What inputs stand for where they are words."""
     parts: tuple[str, ...] | None = None
     """Of each sample, where the data say themselves to which part it belongs: one of PARTS."""
     ordered: bool = False

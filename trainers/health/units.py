@@ -56,4 +56,4 @@ class Units:
 
     def _hear_model(self, _module: nn.Module, _inputs: Any, outputs: Tensor) -> None:
         if self.outputs is None:
-            self.outputs = outputs.detach()
+            self.outputs = outputs.detach().float()

@@ -57,8 +57,10 @@ class Watch:
         self._stops = stops
         # The same samples each epoch, from the whole of the data.
         inputs, targets = samples
-        chosen = torch.linspace(0, len(targets) - 1, min(SAMPLE, len(targets)), device=targets.device).long()
-        self._inputs, self._targets = inputs[chosen], targets[chosen]
+        chosen = torch.linspace(0, len(targets) - 1, min(SAMPLE, len(targets))).long()
+        # Inputs that are many may lie beside the device, where the targets are.
+        self._inputs = inputs[chosen.to(inputs.device)].to(targets.device)
+        self._targets = targets[chosen.to(targets.device)]
         self._validation = validation
         self._step = StepProbe(model)
         self._units = Units(model)
@@ -88,7 +90,7 @@ class Watch:
         if self._units.outputs is None:
             # What was evaluated was not the model itself, but for instance an average of it.
             with self._units.heard():
-                self._evaluated(self._validation[0][:SAMPLE])
+                self._evaluated(self._validation[0][:SAMPLE].to(self._targets.device))
         outputs, (dead, saturated) = self._units.taken()
         targets = self._validation[1][: len(outputs)]
         seen = {
@@ -126,7 +128,7 @@ class Watch:
         training = self._model.training
         if training:
             self._model.eval()
-        outputs: Tensor = self._model(inputs)
+        outputs: Tensor = self._model(inputs).float()
         if training:
             self._model.train()
         return outputs

@@ -4,6 +4,7 @@ from torch import nn
 
 from trainers.chosen import Chosen
 from trainers.data.dataset import Data
+from trainers.models import words
 from trainers.models.model import Model
 from trainers.space import BadParameter, Dimension
 from trainers.techniques import catalog
@@ -16,6 +17,7 @@ DIMENSIONS: tuple[Dimension, ...] = (
 )
 """What is read beside the model's own."""
 _SAMPLES = 256
+_OF_SEQUENCES = ("lstm", "gru", "encoder", "decoder")
 
 
 def built(model: Model, data: Data, chosen: Chosen) -> nn.Module:
@@ -27,7 +29,18 @@ def built(model: Model, data: Data, chosen: Chosen) -> nn.Module:
             "model", f"must not be 'encoder' for {data.name}: it would see what comes next; try 'decoder'"
         )
     inputs = data.train.inputs
-    network = model.build(data.shape, data.outputs, chosen).to(inputs.device)
+    if model.name in _OF_SEQUENCES and len(data.shape) == 1 and inputs.is_floating_point():
+        raise BadParameter(
+            "model",
+            f"{model.name!r} takes sequences, but a sample of {data.name} is {data.shape[0]} numbers; try 'mlp'",
+        )
+    network = _network(model, data, chosen).to(inputs.device)
     catalog.maker("initialisation", chosen.text("init"))(chosen)(network, inputs[:_SAMPLES])
     orthogonal_kernels.make(chosen, network)
     return network
+
+
+def _network(model: Model, data: Data, chosen: Chosen) -> nn.Module:
+    if data.vocabulary:
+        return words.build(model, data, chosen)
+    return model.build(data.shape, data.outputs, chosen)

@@ -14,7 +14,7 @@ DIMENSIONS = arranged(
         *catalog.dimensions(*DATA),
         *models.choice_of("decoder", "lstm", "gru", default="decoder"),
     ),
-    defaults={"learning_rate": 3e-3, "epochs": 8, "batch_size": 32, "characters": 200_000},
+    defaults={"learning_rate": 3e-3, "epochs": 5, "batch_size": 32, "characters": 200_000},
     searched={"learning_rate", "weight_decay", "dropout", "batch_size", "blocks", "model"},
 )
 

@@ -15,14 +15,14 @@ from trainers.models.catalog import MODELS
 from trainers.proposal import arranged
 
 DIMENSIONS = arranged(
-    (*adversarial.DIMENSIONS, *catalog.DIMENSIONS, *MODELS["dcgan"].dimensions),
+    (*adversarial.DIMENSIONS, *catalog.dimensions("digits"), *MODELS["dcgan"].dimensions),
     defaults={
         "epochs": 60,
-        "batch_size": 64,
+        "contest": "non_saturating",
         "optimizer": "adam",
-        "beta1": 0.0,
+        "beta1": 0.5,
         "critic_steps": 1,
-        "ema_decay": 0.99,
+        "ema_decay": 0.98,
         "learning_rate": 1e-3,
         "generator_rate": 1e-3,
         "width": 16,
@@ -71,7 +71,7 @@ def _classifier(data: Data) -> nn.Sequential:
         )
         optimizer = torch.optim.Adam(model.parameters(), lr=3e-3, fused=True)
         for _ in range(10):
-            for places in torch.randperm(len(labels)).split(64):
+            for places in torch.split(torch.randperm(len(labels)), 64):
                 optimizer.zero_grad(set_to_none=True)
                 torch.autograd.backward(functional.cross_entropy(model(images[places]), labels[places]))
                 optimizer.step()

@@ -13,19 +13,19 @@ from trainers.models.catalog import MODELS
 from trainers.proposal import arranged
 
 DIMENSIONS = arranged(
-    (*adversarial.DIMENSIONS, *catalog.DIMENSIONS, *MODELS["gan"].dimensions),
+    (*adversarial.DIMENSIONS, *catalog.dimensions("rings"), *MODELS["gan"].dimensions),
     defaults={
         "samples": 5_000,
         "epochs": 60,
-        "batch_size": 128,
         "optimizer": "adam",
         "beta1": 0.0,
         "critic_steps": 1,
-        "ema_decay": 0.99,
-        "learning_rate": 2e-3,
-        "generator_rate": 1e-3,
+        "ema_decay": 0.98,
+        "learning_rate": 5e-3,
+        "generator_rate": 2e-3,
+        "gradient_penalty": 0.3,
+        "latent": 2,
         "layers": 3,
-        "hidden": 128,
     },
     searched={
         *("learning_rate", "generator_rate", "contest", "gradient_penalty", "critic_steps"),

@@ -8,7 +8,19 @@ from torch import Tensor
 from trainers.chosen import Chosen
 from trainers.data.dataset import Data
 from trainers.space import Dimension
-from trainers.techniques.augmentation import crop, cutout, flip, noise, rotate, scale, translate
+from trainers.techniques.augmentation import (
+    crop,
+    cutout,
+    delete,
+    flip,
+    insert,
+    noise,
+    rotate,
+    scale,
+    swap,
+    synonym,
+    translate,
+)
 from trainers.techniques.augmentation.affine import warp
 from trainers.techniques.augmentation.applying import Augment, of_images
 from trainers.techniques.regularization import label_noise, label_smoothing, mixup
@@ -26,6 +38,10 @@ IMAGES: tuple[Dimension, ...] = tuple(
     dimension for one in (crop, flip, rotate, scale, translate, noise, cutout) for dimension in one.TECHNIQUE.dimensions
 )
 """How images can be augmented."""
+TEXTS: tuple[Dimension, ...] = tuple(
+    {each.name: each for one in (synonym, insert, delete, swap) for each in one.TECHNIQUE.dimensions}.values()
+)
+"""How texts of words can be augmented."""
 
 
 def make(chosen: Chosen, data: Data) -> Prepare | None:
@@ -52,6 +68,7 @@ def _augmentations(chosen: Chosen, data: Data) -> list[Augment]:
         _warp(chosen, data),
         noise.make(chosen, data),
         cutout.make(chosen, data),
+        *(one.make(chosen, data) for one in (synonym, insert, delete, swap)),
     ]
     return [one for one in made if one is not None]
 

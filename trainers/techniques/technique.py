@@ -47,6 +47,7 @@ class Taken:
     """All that is learned and has a gradient."""
     weights: list[Tensor]
     """Those among them that decay and are penalised: no biases, no scales of normalisations."""
+    optimizer: torch.optim.Optimizer
     rate: float
     number: int
     generator: torch.Generator

@@ -130,8 +130,8 @@ def _trained(start: launch.Launch, task: messages.Task, trial: Trial, link: Link
     except BaseException as error:  # noqa: BLE001
         # The border to code that is not ours: whatever comes out of it is how the attempt ended.
         ended = verdict.raised(error, trial)
-        if ended.outcome == "failed" and ended.tail:
-            sys.stderr.write(ended.tail)
+        if ended.outcome == "failed":
+            sys.stderr.write(ended.tail or f"{ended.message}\n")
         return ended
     return verdict.returned(value, trial, task.metrics)
 

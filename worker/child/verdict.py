@@ -68,8 +68,7 @@ def raised(error: BaseException, trial: Trial) -> messages.Ended:
         return _failed("nan", f"infeasible: {text(error)}")
     if isinstance(error, Failed):
         # A trainer that says how it failed has found that itself: where in its code it did so is of no use.
-        said = text(error)
-        return replace(_failed(failure_class(error, trial), said, f"{said}\n"), signal=error.signal)
+        return replace(_failed(failure_class(error, trial), text(error)), signal=error.signal)
     return _failed(failure_class(error, trial), f"{type(error).__name__}: {text(error)}".rstrip(": "), tail(error))
 
 

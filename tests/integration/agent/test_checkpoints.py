@@ -156,3 +156,24 @@ def test_a_checkpoint_that_is_not_whole_fails_the_attempt_and_not_the_worker(tmp
             assert "checkpoint at step 1" in second["failure"]["message"]
 
     asyncio.run(run())
+
+
+def test_the_model_of_a_refit_is_there_before_its_end_is_told(tmp_path: Path) -> None:
+    async def run() -> None:
+        async def train(talk: Talk) -> Ended:
+            for step in (1, 2):
+                talk.report(step, loss=1.0)
+                talk.save(step, f"state of step {step}".encode())
+                # The first one is sent at once; the next would wait, were it not the last.
+                await asyncio.sleep(0.1)
+            return Ended(outcome="completed")
+
+        async with FakeServer() as server:
+            usual, refit = server.add(), server.add(purpose="refit", steps=2)
+            async with working(server, tmp_path, train, max_trials=2, timing=slow(checkpoint=60)) as worker:
+                await worker.ended()
+            assert (usual.state, refit.state) == ("completed", "completed")
+            assert 2 not in usual.newest.checkpoints
+            assert refit.newest.checkpoints[2] == b"state of step 2"
+
+    asyncio.run(run())

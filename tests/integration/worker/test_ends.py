@@ -42,6 +42,15 @@ def test_a_failure_is_told_by_its_class(bare: Running, folder: Path, code: str, 
     assert message in told.ended.message
 
 
+def test_only_a_trainer_that_says_so_is_trained_on_everything(bare: Running, folder: Path) -> None:
+    source = "def train(trial):\n    trial.report(1, float(trial.steps))\n    return 1.0\n"
+    told = bare.run(written(folder, source), purpose="refit", steps=7)
+    assert (told.ended.outcome, told.ended.failure_class) == ("failed", "user_error")
+    assert "it does not say `train.refits = True`" in told.ended.message
+    told = bare.run(written(folder, f"{source}train.refits = True\n", "other.py"), purpose="refit", steps=7)
+    assert (told.ended.outcome, told.points) == ("completed", [(1, {"loss": 7.0})])
+
+
 @pytest.mark.parametrize(("code", "signal"), [("abort()", 6), ("kill(os.getpid(), 9)", 9), ("_exit(3)", None)])
 def test_a_signal_that_others_sent_is_told(bare: Running, folder: Path, code: str, signal: int | None) -> None:
     """Another node may show whether the point is to blame or the machine."""

@@ -64,6 +64,9 @@ def test_what_the_recipe_does_not_know_is_told(loaded: Running) -> None:
     odd = loaded.run("digits-mlp", {"optimizer": "best"}, metric="val_loss")
     assert odd.ended.message.startswith("BadParameter: optimizer must be one of")
     assert odd.ended.failure_class == "user_error"
+    clash = loaded.run("digits-mlp", {"schedule": "one_cycle", "warm_up": 0.1}, metric="val_loss")
+    assert clash.ended.message == "infeasible: one_cycle warms up by itself: set warm_up to 0"
+    assert clash.ended.failure_class == "nan"
 
 
 def test_many_trials_at_once(loaded: Running) -> None:

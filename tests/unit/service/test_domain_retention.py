@@ -1,12 +1,13 @@
 """Which checkpoints go first."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from service.domain.retention import over_limit, superseded
-from service.domain.trial import ARTIFACT, AttemptKey, Checkpoint, Trial
+from service.domain.trial import ARTIFACT, AttemptKey, Checkpoint, Rerun, Trial
 from service.wire.objective import Objective
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -82,3 +83,12 @@ def test_superseded_are_all_but_the_last() -> None:
 def test_what_is_kept_elsewhere_is_not_ours_to_remove() -> None:
     mixed = [kept(0, 4, elsewhere=True), kept(0, 3), kept(0, 2), kept(0, 1, elsewhere=True)]
     assert [one.step for one in superseded(mixed, 1)] == [2]
+
+
+def test_the_model_of_a_refit_never_goes() -> None:
+    rerun = Rerun(of=1, seed=3)
+    refit = replace(trial(8, "completed"), purpose="refit", rerun=rerun)
+    confirm = replace(trial(9, "completed", 0.5), purpose="confirm", rerun=rerun)
+    known = {8: refit, 9: confirm}
+    went = over_limit([kept(8), kept(9)], known, Objective(metric="loss"), 0)
+    assert [one.key.number for one in went] == [9]

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from trainers.chosen import Chosen
+from trainers.data import catalog
 from trainers.data.catalog import DIMENSIONS, SETS, load, parted, sealed
 from trainers.data.splitting import Fold
+from trainers.recipes import char_lm, images_cnn, sentences, sequences, table_mlp
 from trainers.space import BadParameter, Scalar
 
 BUILT_IN = [name for name, one in SETS.items() if not one.own]
@@ -95,3 +97,15 @@ def test_nothing_but_the_last_evaluation_reaches_for_the_sealed_part() -> None:
                 reaching.add(path.relative_to(TRAINERS).as_posix())
     assert reaching - MAY_UNSEAL == set()
     assert "data/catalog.py" in reaching
+
+
+def test_every_data_set_is_in_the_guide_and_belongs_to_a_recipe() -> None:
+    guide = (TRAINERS.parent / "docs" / "data.md").read_text()
+    assert [name for name in SETS if f"`{name}`" not in guide] == []
+    recipes = (table_mlp, images_cnn, char_lm, sequences, sentences)
+    used = {name for recipe in recipes for name in recipe.DATA} | {"rings"}
+    assert used == set(SETS)
+    # What a recipe can be given, its data sets can read.
+    for recipe in recipes:
+        names = {one.name for one in recipe.DIMENSIONS}
+        assert {one.name for one in catalog.dimensions(*recipe.DATA)} <= names

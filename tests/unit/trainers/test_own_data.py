@@ -56,6 +56,13 @@ def test_a_csv_file_gives_numbers_words_and_classes(tmp_path: Path) -> None:
     assert whole.targets[:4].tolist() == [0, 1, 0, 1]
 
 
+@pytest.mark.parametrize("between", [";", "\t"])
+def test_other_signs_than_commas_may_stand_between_values(tmp_path: Path, between: str) -> None:
+    usual = load("csv", chosen(table(tmp_path, FLOWERS)))
+    other = load("csv", chosen(table(tmp_path, "\ufeff" + FLOWERS.replace(",", between))))
+    assert other.fingerprint == usual.fingerprint
+
+
 def test_parquet_gives_what_csv_gives(tmp_path: Path) -> None:
     read = table(tmp_path, FLOWERS)
     columns = [line.split(",") for line in FLOWERS.splitlines()[1:]]

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from trainers import registry
-from trainers.api import Stop
+from trainers.api import Failed, Stop
 from trainers.local import LocalTrial
 from trainers.space import BadParameter
 
@@ -28,6 +28,11 @@ def run(recipe: str, params: dict[str, Any] | None = None, **settings: Any) -> L
 
 def last(trial: LocalTrial) -> dict[str, float]:
     return trial.points[-1][1]
+
+
+def test_every_recipe_is_in_the_guide() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "recipes.md").read_text()
+    assert [name for name in registry.RECIPES if f"| `{name}` |" not in guide] == []
 
 
 @pytest.mark.parametrize(
@@ -95,9 +100,18 @@ def test_what_cannot_be_is_refused_before_anything_is_reported(settings: dict[st
     assert trial.points == []
 
 
+def test_rows_are_no_sequences_and_no_pictures(tmp_path: Path) -> None:
+    np.savez(tmp_path / "rows.npz", x=np.ones((40, 6), dtype=np.float32), y=np.arange(40) % 2)
+    own: dict[str, Any] = {"data": "npz", "path": str(tmp_path / "rows.npz")}
+    with pytest.raises(BadParameter, match="model 'gru' takes sequences, but a sample of npz is 6 numbers; try 'mlp'"):
+        run("sequences", **own)
+    with pytest.raises(BadParameter, match="model 'cnn' takes images"):
+        run("images-cnn", **own)
+
+
 def test_a_recipe_begins_only_with_the_data_of_its_study() -> None:
     trial = LocalTrial({}, settings={"data": "iris", "epochs": 1}, data_fingerprint="ab" * 32)
-    with pytest.raises(Exception, match="give this worker the same data, or make a new study for these"):
+    with pytest.raises(Failed, match="give this worker the same data, or make a new study for these"):
         registry.find("table-mlp")(trial)
     assert trial.points == []
 
@@ -142,3 +156,6 @@ def test_a_cross_validation_goes_on_behind_its_last_fold() -> None:
     again = first.resumed(settings=FOLDED)
     registry.find("table-mlp")(again)
     assert first.points + again.points == whole.points
+    assert again.trained_on == whole.trained_on
+    with pytest.raises(Failed, match="give this worker the same data"):
+        registry.find("table-mlp")(first.resumed(settings=FOLDED, data_fingerprint="ab" * 32))

@@ -1,5 +1,7 @@
 """Accumulation: the gradient of a batch is gathered from pieces of it, so that less memory is needed."""
 
+from collections.abc import Callable, Sequence
+
 from torch import Tensor
 
 from trainers.chosen import Chosen
@@ -16,6 +18,7 @@ TECHNIQUE = Technique(
 )
 
 
-def pieces(places: Tensor, chosen: Chosen) -> tuple[Tensor, ...]:
-    """Where the samples of each piece of a batch are."""
-    return places.chunk(chosen.whole("accumulate"))
+def make(chosen: Chosen) -> Callable[[Tensor], Sequence[Tensor]]:
+    """What cuts the places of a batch's samples into those of its pieces."""
+    pieces = chosen.whole("accumulate")
+    return (lambda places: places.chunk(pieces)) if pieces > 1 else (lambda places: (places,))

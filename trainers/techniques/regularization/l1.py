@@ -3,6 +3,7 @@
 import torch
 
 from trainers.space import choice, real
+from trainers.techniques.optimizer.reach import reaches
 from trainers.techniques.technique import Taken, Technique
 
 LAMBDA = real("lambda", 1e-7, 1e-3, log=True, default=0.0, summary="what weights pay for their size")
@@ -19,16 +20,16 @@ TECHNIQUE = Technique(
     kind="regularization",
     name="l1",
     summary="`lambda` times the sum of sizes, with `l1_ratio` 1: weights that are not worth it become exactly 0",
-    paper="Tibshirani 1996: Regression shrinkage and selection via the lasso; proximal: Beck, Teboulle 2009 (ISTA)",
+    paper="Tibshirani 1996: Regression shrinkage and selection via the lasso; proximal: Yun, Lozano, Yang 2021",
     test="tests/unit/trainers/techniques/test_penalties.py::test_l1_finds_the_inputs_that_matter",
     dimensions=(LAMBDA, MODE),
 )
 
 
 def shrink(taken: Taken, strength: float) -> None:
-    """What the step left becomes smaller by rate times strength, or 0."""
+    """What the step left becomes smaller by as much as the optimizer makes of the penalty's gradient, or 0."""
     sizes = torch._foreach_abs(taken.weights)
-    torch._foreach_sub_(sizes, taken.rate * strength)
+    torch._foreach_sub_(sizes, reaches(taken, strength))
     torch._foreach_clamp_min_(sizes, 0.0)
     signs = torch._foreach_sign(taken.weights)
     torch._foreach_copy_(taken.weights, torch._foreach_mul(signs, sizes))

@@ -2,6 +2,7 @@
 
 import torch
 
+from trainers.techniques.optimizer.reach import reaches
 from trainers.techniques.regularization.l1 import LAMBDA, MODE
 from trainers.techniques.technique import Taken, Technique
 
@@ -17,7 +18,7 @@ TECHNIQUE = Technique(
 
 def shrink(taken: Taken, strength: float) -> None:
     """What the step left becomes smaller by a share."""
-    torch._foreach_div_(taken.weights, 1 + taken.rate * strength)
+    torch._foreach_div_(taken.weights, list(torch._foreach_add(reaches(taken, strength), 1.0)))
 
 
 def into_gradient(taken: Taken, strength: float) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 import typer
 
-from service.cli import app, findings, serve
+from service.cli import app, demo, findings, serve
 from service.config import Settings
 from service.domain.errors import SchemaMismatch, StoreUnavailable
 from tests.unit.service.cli.conftest import Run
@@ -24,8 +26,15 @@ class Bootstrap(ModuleType):
         self.served: list[Settings] = []
         self.state = SimpleNamespace(found="1", needed="2")
         self.error: Exception | None = None
+        self.demos: list[tuple[str, Path]] = []
 
-    def serve(self, settings: Settings, *, ready: Any = None) -> None:
+    @contextmanager
+    def beside(self, address: str, folder: Path) -> Iterator[None]:
+        """In place of the processes of the demo."""
+        self.demos.append((address, folder))
+        yield
+
+    def serve(self, settings: Settings, *, ready: Any = None, leaving: Any = None) -> None:
         self._fail()
         self.served.append(settings)
         if ready is not None:
@@ -51,6 +60,7 @@ def bootstrap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bootstrap:
     monkeypatch.setitem(sys.modules, "service.bootstrap", fake)
     monkeypatch.setattr(sys.modules["service"], "bootstrap", fake, raising=False)
     monkeypatch.setattr(findings, "_free", lambda host, port: True)
+    monkeypatch.setattr(demo, "beside", fake.beside)
     return fake
 
 
@@ -110,6 +120,23 @@ def test_up(run: Run, bootstrap: Bootstrap, tmp_path: Path) -> None:
     (settings,) = bootstrap.served
     assert settings.database_url == "sqlite:///basin-data/basin.db"
     assert settings.log_level == "warning"
+    assert bootstrap.demos == []
+    assert "Ctrl-C stops the server." in ran.out
+
+
+def test_up_with_a_worker_beside_it(run: Run, bootstrap: Bootstrap) -> None:
+    ran = run("up")
+    assert bootstrap.demos == [("http://127.0.0.1:8420", Path("basin-data/worker"))]
+    assert "A worker runs beside it; it writes to basin-data/worker/worker.log\n" in ran.out
+    assert "Ctrl-C stops all of it." in ran.out
+
+
+def test_up_where_no_worker_can_be(run: Run, bootstrap: Bootstrap, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = run("up", environ={"BASIN_REQUIRE_TOKENS": "always"})
+    assert "No worker beside it: this server wants tokens" in ran.out
+    monkeypatch.setattr(demo, "_NEEDED", ("no_such_package", "json"))
+    assert "No worker beside it: no_such_package is missing here (pip install" in run("up").out
+    assert bootstrap.demos == []
 
 
 def test_up_elsewhere(run: Run, bootstrap: Bootstrap, tmp_path: Path) -> None:

@@ -338,6 +338,13 @@ def test_why_a_study_is_paused_is_shown(run: Run, server: FakeServer) -> None:
     assert "stopping nan: ignore, target (loss 0), patience (" in out
 
 
+def test_the_data_of_a_study_are_shown_once_they_are_known(run: Run, server: FakeServer) -> None:
+    study = server.add("a")
+    assert "fingerprint" not in run("study", "show", "a").out
+    study |= {"data_fingerprint": "0123456789abcdef" * 4}
+    assert "data fingerprint 0123456789abcdef…" in " ".join(run("study", "show", "a").out.split())
+
+
 def test_a_change_in_between_is_not_overwritten(run: Run, server: FakeServer) -> None:
     server.add("a")
 

@@ -11,8 +11,10 @@ import pytest
 from service.domain.errors import WorkerTaken
 from service.store.memory.store import utc_now
 from service.usecases import acquiring, completing, studies, workers
+from service.usecases.finishing import starting
 from service.usecases.lobby import Lobby
 from service.usecases.suggester import Suggester
+from service.wire.finish import FinishStudy
 from service.wire.lease import Complete
 from service.wire.worker import Acquired, Drain
 from tests.conformance.samples import worker_id
@@ -21,6 +23,7 @@ from tests.unit.service.usecases.fleet import Fleet, counting, until
 from tests.unit.service.usecases.test_suggester import Counting, suggesting_with
 
 LONG = 30
+DONE = Complete.model_validate({"token": 1, "outcome": "completed", "values": {"loss": 0.5}})
 
 
 @pytest.fixture
@@ -356,3 +359,20 @@ def test_who_found_nothing_long_ago_looks_again(fleet: Fleet, lobby: Lobby, monk
         await at.end()
 
     fleet.desk.run(scene())
+
+
+def test_reruns_of_a_study_whose_search_has_ended_call_those_who_wait(fleet: Fleet, lobby: Lobby) -> None:
+    async def run() -> None:
+        scene = Scene(fleet, lobby)
+        await scene.wait(1, 2)
+        await fleet.desk.store.write(lambda tx: starting.start(tx, "s", FinishStudy(top=1, seeds=2)))
+        found = await asyncio.wait_for(asyncio.gather(*scene.waiting), LONG / 2)
+        assert sorted(one.leases[0].trial for one in found) == [1, 2]
+        await scene.end()
+
+    paused(fleet.desk)
+    fleet.desk.write(partial(completing.complete, study="s", number=0, attempt=1, body=DONE))
+    assert fleet.desk.state() == "completed"
+    fleet.join(1)
+    fleet.join(2)
+    fleet.desk.run(run())

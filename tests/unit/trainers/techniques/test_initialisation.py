@@ -83,7 +83,8 @@ def test_orthogonal_rows() -> None:
         torch.testing.assert_close(rows @ rows.T, torch.eye(len(rows)), atol=1e-5, rtol=0)
     cells = nn.LSTM(12, 10)
     initialise("orthogonal", cells, drawn(1, 1))
-    for gate in cells.weight_hh_l0.detach().chunk(4):
+    assert isinstance(cells.weight_hh_l0, Tensor)
+    for gate in torch.chunk(cells.weight_hh_l0.detach(), 4):
         torch.testing.assert_close(gate @ gate.T, torch.eye(10), atol=1e-5, rtol=0)
 
 

@@ -50,7 +50,9 @@ def test_what_is_orthonormal_already_is_left_as_it_is() -> None:
 
 def test_torchs_own_makes_another_thing_orthogonal() -> None:
     """The trap for which ours was written: if this fails, PyTorch's own can be used."""
-    assert apart(parametrizations.orthogonal(nn.Conv2d(8, 16, 3)).weight) > 0.1
+    weight = parametrizations.orthogonal(nn.Conv2d(8, 16, 3)).weight
+    assert isinstance(weight, torch.Tensor)
+    assert apart(weight) > 0.1
 
 
 def test_nothing_is_bound_that_was_not_chosen() -> None:
