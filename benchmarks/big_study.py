@@ -1,4 +1,4 @@
-"""A study as a GPU team has it: ten thousand trials, a hundred points each at most, cut at rungs, some still running."""
+"""A study as a GPU team has it: ten thousand trials of up to a hundred points, cut at rungs, some of them running."""
 
 import asyncio
 import math

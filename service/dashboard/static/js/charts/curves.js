@@ -161,6 +161,9 @@ class Curves {
       plot.context.fillText("No trial has reported yet. Curves appear here by themselves.", plot.width / 2, plot.height / 2);
     }
     this.describe(best);
+    // Since the page was asked for: what somebody waits before there is something to see.
+    if (this.told.trials) this.timings.first ??= performance.now();
+    if (this.picture) this.timings.allSeen ??= performance.now();
   }
 
   describe(best) {
