@@ -45,26 +45,31 @@ def chart(page: Page, name: str) -> Any:
 
 def seen(page: Page, name: str, holds: Callable[[Any], Any]) -> Any:
     """A chart's account, once it is as it should be."""
-    found: list[Any] = []
+    told: Any = None
 
     def look() -> bool:
-        found.append(chart(page, name))
-        return found[-1] is not None and bool(holds(found[-1]))
+        nonlocal told
+        told = chart(page, name)
+        return told is not None and bool(holds(told))
 
-    until(look, f"{name} (last: {str(found[-1:])[:500]})")
-    return found[-1]
+    try:
+        until(look, f"what is wanted of {name}")
+    except AssertionError as late:
+        raise AssertionError(f"{late}; it says {str(told)[:600]}") from late
+    return told
 
 
 def canvas(page: Page, name: str) -> dict[str, float]:
-    """Where the canvas of a chart lies."""
-    box = page.locator(f'[data-module="charts/{name}.js"] canvas').first.bounding_box()
+    """Where the canvas of a chart lies, once it can be seen."""
+    drawn = page.locator(f'[data-module="charts/{name}.js"] canvas').first
+    drawn.scroll_into_view_if_needed()
+    box = drawn.bounding_box()
     assert box is not None
     return {"x": box["x"], "y": box["y"]}
 
 
 def drag(page: Page, name: str, begin: tuple[float, float], end: tuple[float, float]) -> None:
     """Drag on a canvas from one of its places to another."""
-    page.locator(f'[data-module="charts/{name}.js"]').scroll_into_view_if_needed()
     at = canvas(page, name)
     page.mouse.move(at["x"] + begin[0], at["y"] + begin[1])
     page.mouse.down()
@@ -110,7 +115,7 @@ def test_curves_are_drawn_zoomed_and_grow_without_losing_the_zoom(
 
 def test_one_selection_for_all_charts_and_the_table(charted: Mapping[str, Any], window: Windows) -> None:
     page = window().open(HERE)
-    told = seen(page, "history", lambda one: one["count"] == 67)
+    told = seen(page, "history", lambda one: one.get("count", 0) >= 67)
     place = next(one for one in told["places"] if one["number"] == told["best"][-1])
     at = canvas(page, "history")
     page.mouse.move(at["x"] + place["x"] + 1, at["y"] + place["y"])
@@ -131,12 +136,14 @@ def test_a_brush_filters_everything_and_stands_in_the_address(
     watched = window(color_scheme="dark")
     page = watched.open(f"{HERE}/analysis")
     axis = seen(page, "parallel", lambda one: one["axes"] and one["painted"])["axes"][0]
-    assert seen(page, "slices", lambda one: one["boxes"])["shown"] == 67
+    # Those that wait to be run are there too, without a value.
+    count = seen(page, "slices", lambda one: one["boxes"])["shown"]
+    assert count >= 67
     before = seen(page, "contour", lambda one: one["points"])["points"]
     middle = (axis["top"] + axis["bottom"]) / 2
     drag(page, "parallel", (axis["x"], axis["top"] + 2), (axis["x"], middle))
     kept = seen(page, "parallel", lambda one: one["kept"] is not None)["kept"]
-    assert 0 < kept < 67
+    assert 0 < kept < count
     assert seen(page, "slices", lambda one: one["shown"] == kept)
     assert seen(page, "contour", lambda one: one["points"] < before)["points"] <= kept
     assert seen(page, "history", lambda one: one["passing"] == kept)
@@ -145,9 +152,9 @@ def test_a_brush_filters_everything_and_stands_in_the_address(
     page.reload()
     assert seen(page, "parallel", lambda one: one["kept"] is not None)["kept"] == kept
     page.get_by_role("button", name="Clear brushes").click()
-    assert seen(page, "slices", lambda one: one["shown"] == 67)
+    assert seen(page, "slices", lambda one: one["shown"] == count)
     page.locator('[data-module="charts/parallel.js"]').get_by_role("button", name="table").click()
-    expect(page.locator('[data-module="charts/parallel.js"] tbody tr')).to_have_count(67)
+    expect(page.locator('[data-module="charts/parallel.js"] tbody tr')).to_have_count(count)
     assert seen(page, "timeline", lambda one: one["bars"])["rows"] == ["node-0", "node-1"]
     page.keyboard.press("t")
     assert seen(page, "slices", lambda one: one["drawn"] > 1)

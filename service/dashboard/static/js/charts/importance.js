@@ -47,15 +47,15 @@ class Importance {
     }
     const rows = told.importances.slice(0, MOST).map((one) => this.row(one));
     const left = told.importances.length - rows.length;
-    this.card.host.replaceChildren(make("div", { class: "scroll" }, make("table", {}, make("caption", { class: "unseen" }, "Importance of parameters"),
+    this.card.host.replaceChildren(make("div", { class: "scroll" }, make("table", { class: "tight" }, make("caption", { class: "unseen" }, "Importance of parameters"),
       make("thead", { class: "unseen" }, make("tr", {}, ...["Parameter", "Share", "Share in numbers", "Best tenth in the range", "Best value"].map((text) => make("th", { scope: "col" }, text)))), make("tbody", {}, ...rows))),
       left > 0 ? make("p", { class: "hush" }, `and ${left} more, each with ${number(told.importances[MOST].share)} or less`) : "");
   }
 
   row({ name, share }) {
     const best = this.band(name);
-    return make("tr", {}, make("th", { scope: "row", class: "mono" }, name), make("td", {}, bar(60, [["room", 0, 1], ["share", 0, Number(share)]], `${Math.round(share * 100)} %`)), make("td", { class: "number small" }, number(share, 2)),
-      make("td", {}, best?.range ? bar(70, [["room", 0, 1], ["band", best.range[0], Math.max(best.range[1] - best.range[0], 0.02)], ["mark", best.place, 0.03]], `the best tenth lies from ${Math.round(best.range[0] * 100)} to ${Math.round(best.range[1] * 100)} % of the range`) : null),
+    return make("tr", {}, make("th", { scope: "row", class: "mono" }, name), make("td", {}, bar(40, [["room", 0, 1], ["share", 0, Number(share)]], `${Math.round(share * 100)} %`)), make("td", { class: "number small" }, number(share, 2)),
+      make("td", {}, best?.range ? bar(52, [["room", 0, 1], ["band", best.range[0], Math.max(best.range[1] - best.range[0], 0.02)], ["mark", best.place, 0.03]], `the best tenth lies from ${Math.round(best.range[0] * 100)} to ${Math.round(best.range[1] * 100)} % of the range`) : null),
       make("td", { class: "number strong" }, best ? best.text : ""));
   }
 
