@@ -1,4 +1,4 @@
-"""A study as a GPU team has it: ten thousand trials, a hundred points each at most, cut at rungs, some still running."""
+"""A study as a GPU team has it: ten thousand trials of up to a hundred points, cut at rungs, some of them running."""
 
 import asyncio
 import math
@@ -153,7 +153,7 @@ def _add(tx: Transaction, study: Study, chunk: list[tuple[int, Past]], of: int) 
             Attempt(
                 key=key,
                 token=1,
-                state=past.state if past.state in {"completed", "pruned", "failed"} else "running",  # type: ignore[arg-type]
+                state=past.state if past.state in {"completed", "pruned", "failed"} else "running",
                 worker=f"dgx-0{number % _GPUS // 6}/gpu{number % 6}",
                 granted_at=starts,
                 expires_at=tx.now + timedelta(days=1),

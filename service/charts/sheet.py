@@ -164,7 +164,7 @@ class ChartSheet:
 
     def columns(self, reading: Reading, names: Sequence[str] | None) -> wire.Columns:
         """The trials as columns."""
-        return self._columns.told(reading.study, names, self._newest)
+        return self._columns.told(reading.study, reading.read, names, self._newest)
 
     def _newest(self, number: int) -> float:
         trace = self._traces.get(number)

@@ -14,6 +14,9 @@ _STRETCH = 1.5
 _MOST = 75.0
 _FAR = 20.0
 _HUGE = 1e307
+_LEAST = float(np.finfo(np.float64).tiny)
+_LARGEST = float(np.finfo(np.float64).max)
+_LARGEST_LOG = 709.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,9 @@ def span_of(values: Floats, direction: Direction, scale: Scale = "linear") -> Sp
         low = usual if _stretched(-low, -usual, -high) else low
     if not high > low:
         low, high = low - _margin(low), high + _margin(high)
-    return Span(float(np.exp(low)), float(np.exp(high)), scale) if scale == "log" else Span(low, high, scale)
+    if scale == "log":
+        return Span(max(_LEAST, float(np.exp(low))), float(np.exp(min(high, _LARGEST_LOG))), scale)
+    return Span(max(low, -_LARGEST), min(high, _LARGEST), scale)
 
 
 def _near(usual: float, most: float, good: float) -> float:

@@ -98,7 +98,9 @@ class TrialColumns:
         """The letter of a trial's state."""
         return chr(self._states[self._rows[number]])
 
-    def told(self, study: Study, names: Sequence[str] | None, newest: Callable[[int], float]) -> wire.Columns:
+    def told(
+        self, study: Study, read: int, names: Sequence[str] | None, newest: Callable[[int], float]
+    ) -> wire.Columns:
         """The columns as an answer; `newest` is the value that a trial reported last, for those that have none yet."""
         order = np.argsort(np.array(self._numbers))
         values = np.array(self._objectives[0])
@@ -119,6 +121,7 @@ class TrialColumns:
             direction=self._directions[0],
             directions=tuple(self._directions),
             of=len(order),
+            read=read,
             sampled=sampled,
             steps_between=tuple(np.diff(numbers, prepend=-1).tolist()),
             states=bytes(np.frombuffer(bytes(self._states), dtype=np.uint8)[chosen]).decode("ascii"),

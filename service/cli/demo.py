@@ -18,7 +18,7 @@ from service.cli import study_finish
 from service.cli.errors import CommandError, Refused
 from service.cli.session import Options, Session
 from service.cli.wire_json import Json
-from service.cli.words import clean, number
+from service.words import clean, number
 
 NAME = "digits-demo"
 TRAINER = "digits-mlp"

@@ -115,10 +115,8 @@ def curl(data: Any, server: str, *, token: bool) -> str:
 
 def _checked(text: str, document: Document, refusals: Refusals) -> Draft:
     data = document.data
-    if data is None:
-        return Draft(
-            text, None, [Wrong("", "nothing is written yet: name, objectives and space are needed", 1)], None, {}
-        )
+    if not isinstance(data, dict):
+        return Draft(text, None, [Wrong("", "must be a mapping with name, objectives and space", 1)], None, {})
     try:
         definition = StudyDefinition.model_validate_json(json.dumps(data))
     except ValidationError as invalid:

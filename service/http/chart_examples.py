@@ -33,6 +33,7 @@ COLUMNS = charts.Columns(
     direction="minimize",
     directions=("minimize",),
     of=3,
+    read=3,
     steps_between=(1, 1, 1),
     states="cpr",
     values=(0.0713, 0.52, 0.3),

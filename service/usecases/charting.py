@@ -8,7 +8,6 @@ by piece, beside the requests, and tells how far it is. It may be thrown away at
 import asyncio
 import logging
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from service.domain.decision import Decision
-from service.domain.errors import Unavailable
+from service.domain.errors import BasinError, Unavailable
 from service.domain.query import StudyQuery
 from service.domain.study import Study
 from service.domain.trial import Attempt, Trial
@@ -31,7 +30,7 @@ T = TypeVar("T")
 Run = Callable[[Callable[[], T]], Awaitable[T]]
 Decisions = Sequence[Decision]
 _log = logging.getLogger(__name__)
-_TRIALS_AT_ONCE = 250
+_TRIALS_AT_ONCE = 100
 _PATIENCE_SECONDS = 0.5
 _SHEETS = 16
 _WARMED = 8
@@ -149,8 +148,9 @@ class Charts:
         try:
             page = await self._store.read(lambda tx: tx.studies.list(StudyQuery(states=("active",), size=_WARMED)))
             for study in page.items:
-                while (await self._step(study.name, None))[2]:
-                    pass
+                kept, _, left = await self._step(study.name, None)
+                if left:
+                    await self._filling(kept, study.name, None)
         except Unavailable as away:
             _log.warning("the charts could not be read ahead: %s", away)
 
@@ -168,12 +168,9 @@ class Charts:
 
     async def _told(self, name: str, metric: str | None, tell: Callable[[Sheet, Reading], T]) -> T:
         """Bring the sheet up to date, or at least as far as can be waited for, and let it tell."""
-        deadline = time.monotonic() + _PATIENCE_SECONDS
         kept, study, left = await self._step(name, metric)
-        while left and time.monotonic() < deadline:
-            kept, study, left = await self._step(name, metric)
-        if left and kept.filling is None:
-            kept.filling = asyncio.create_task(self._fill(kept, name, metric), name="basin-charts")
+        if left:
+            await asyncio.wait({self._filling(kept, name, metric)}, timeout=_PATIENCE_SECONDS)
 
         def work() -> T:
             with kept.lock:
@@ -182,18 +179,30 @@ class Charts:
         answer: T = await self._run(work)
         return answer
 
+    def _filling(self, kept: _Kept, name: str, metric: str | None) -> "asyncio.Task[None]":
+        """What reads the many curves of a new sheet: one at a time, whoever waits for it."""
+        if kept.filling is None:
+            kept.filling = asyncio.create_task(self._fill(kept, name, metric), name="basin-charts")
+        return kept.filling
+
     async def _fill(self, kept: _Kept, name: str, metric: str | None) -> None:
         try:
-            while (await self._step(name, metric))[2]:
+            while (await self._step(name, metric, many=True))[2]:
                 pass
+        except BasinError as refusal:
+            # The study is gone, or the database is away: the next who asks hears of it.
+            _log.warning("the curves of '%s' could not be read: %s", name, refusal)
         finally:
             kept.filling = None
 
-    async def _step(self, name: str, metric: str | None) -> tuple[_Kept, Study, bool]:
-        return await self._store.read(partial(self._catch_up, name=name, metric=metric))
+    async def _step(self, name: str, metric: str | None, *, many: bool = False) -> tuple[_Kept, Study, bool]:
+        return await self._store.read(partial(self._catch_up, name=name, metric=metric, many=many))
 
-    def _catch_up(self, tx: Transaction, name: str, metric: str | None) -> tuple[_Kept, Study, bool]:
-        """Take in what has changed, and some of what has not been read yet; whether there is more of that."""
+    def _catch_up(self, tx: Transaction, name: str, metric: str | None, many: bool) -> tuple[_Kept, Study, bool]:
+        """Take in what has changed, and what has not been read yet; whether there is more of that.
+
+        Only one reads `many` curves: others would wait for what it reads, and read the same.
+        """
         study = tx.studies.get(name)
         metric = metric or study.definition.objectives[0].metric
         kept = self._of(study, metric)
@@ -210,7 +219,8 @@ class Charts:
             running = [number for number, trial in tuple(trials.items()) if trial.state == "running"]
             attempts = tx.attempts.current(study.id, running[-_RUNNING_AT_ONCE:])
             self._follow(tx, kept, study, metric, attempts)
-            self._read(tx, kept, study, metric, attempts)
+            if many or len(kept.unread) <= _TRIALS_AT_ONCE:
+                self._read(tx, kept, study, metric, attempts)
             return kept, study, bool(kept.unread)
 
     def _follow(self, tx: Transaction, kept: _Kept, study: Study, metric: str, attempts: Mapping[int, Attempt]) -> None:

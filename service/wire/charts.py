@@ -103,6 +103,7 @@ class Columns(Answer):
     direction: Direction
     directions: tuple[Direction, ...] = Field(default=(), description="Those of `metrics`.")
     of: int = Field(description="How many trials there are.")
+    read: int = Field(description="Of how many the curves have been read so far: what a pruned trial came to is there.")
     sampled: str | None = Field(default=None, description="Which trials are shown, where not all are.")
     steps_between: tuple[int, ...] = Field(
         description="Each trial's number, as its distance from the one before: the first from -1."

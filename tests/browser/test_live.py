@@ -12,6 +12,12 @@ from tests.browser.waiting import until
 _SOON = 2.0
 
 
+def _shows(page: Page, trial: int, value: str, seconds: float = 5.0) -> float:
+    """Wait until a page shows a trial's newest value; answers for how long that was."""
+    cell = page.locator(f"[data-value-of='{trial}']").first
+    return until(lambda: cell.count() == 1 and cell.inner_text() == value, f"the value {value}", seconds)
+
+
 def _live(page: Page) -> None:
     """Wait until a page is connected."""
     expect(page.locator("[data-live-dot]")).to_have_attribute("data-state", "live")
@@ -23,12 +29,10 @@ def test_a_report_is_painted_within_two_seconds(clerk: Clerk, window: Windows) -
     page = window().open("/studies/painted")
     _live(page)
     clerk.report(study, lease, [0.75])
-    cell = page.locator(f"[data-value-of='{lease['trial']}']")
-    until(lambda: cell.count() == 1, "the trial", 5.0)
-    for seq, value in ((2, 0.625), (3, 0.5), (4, float("inf"))):
-        clerk.report(study, lease, [value if value != float("inf") else "Infinity"], first=seq)
-        shown = "inf" if value == float("inf") else str(value)
-        took = until(lambda shown=shown: cell.inner_text() == shown, f"the value {shown}")
+    _shows(page, lease["trial"], "0.75")
+    for seq, value, shown in ((2, 0.625, "0.625"), (3, 0.5, "0.5"), (4, "Infinity", "inf")):
+        clerk.report(study, lease, [value], first=seq)
+        took = _shows(page, lease["trial"], shown)
         assert took < _SOON, took
     expect(page.locator(f"[data-step-of='{lease['trial']}']")).to_have_text("4")
 
@@ -61,7 +65,7 @@ def test_eight_tabs_share_one_stream(clerk: Clerk, window: Windows) -> None:
         _live(tab)
     clerk.report(study, lease, [0.25], first=2)
     for tab in tabs[1::2]:
-        until(lambda tab=tab: tab.locator(f"[data-value-of='{lease['trial']}']").inner_text() == "0.25", "0.25", 5.0)
+        _shows(tab, lease["trial"], "0.25")
     clerk.study("tabs-more")
     for tab in tabs[::2]:
         expect(tab.get_by_text("tabs-more")).to_be_visible()
@@ -78,10 +82,10 @@ def test_without_shared_workers_one_tab_leads(clerk: Clerk, window: Windows) -> 
         _live(tab)
     clerk.report(study, lease, [0.5], first=2)
     for tab in (first, second):
-        until(lambda tab=tab: tab.locator(f"[data-value-of='{lease['trial']}']").inner_text() == "0.5", "0.5", 5.0)
+        _shows(tab, lease["trial"], "0.5")
     first.close()
     clerk.report(study, lease, [0.25], first=3)
-    until(lambda: second.locator(f"[data-value-of='{lease['trial']}']").inner_text() == "0.25", "0.25")
+    _shows(second, lease["trial"], "0.25", 10.0)
 
 
 def test_a_server_that_goes_away_is_told_of_and_come_back_to(tmp_path: Path, window: Windows) -> None:

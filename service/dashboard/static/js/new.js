@@ -7,7 +7,11 @@ const SOON_MS = 250;
 const PARTS = /[^.[\]]+/g;
 
 export function mount(form) {
-  new Draft(form).show(JSON.parse(form.dataset.draft));
+  const draft = new Draft(form);
+  const told = JSON.parse(form.dataset.draft);
+  draft.show(told);
+  // Written before this script was there, or kept by the browser.
+  if (draft.yaml.value.trim() !== told.yaml.trim()) draft.ask({ yaml: draft.yaml.value });
 }
 
 class Draft {

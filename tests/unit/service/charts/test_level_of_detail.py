@@ -220,6 +220,10 @@ def test_a_long_tail_is_no_outlier() -> None:
     found = span_of(np.linspace(0, 10, 50), "minimize")
     assert (found.low, found.high) == (0.0, 10.0)
     assert span_of(np.array([]), "minimize") == Span(0.0, 1.0)
+    for scale in ("linear", "log"):
+        for value in (1.7e308, 5e-324):
+            huge = span_of(np.array([value]), "minimize", scale)
+            assert huge.low < huge.high < math.inf
     same = span_of(np.array([3.0, 3.0]), "minimize")
     assert same.low < 3 < same.high
     log = span_of(np.array([-1.0, 0.0, 0.01, 10.0]), "minimize", "log")

@@ -132,6 +132,16 @@ def test_a_stop_may_cancel_what_runs(desk: Desk) -> None:
     assert desk.report(lease, 0.5).directive.type == "stop"
 
 
+def test_a_stop_may_kill_what_runs(desk: Desk) -> None:
+    desk.study()
+    desk.enqueue(2)
+    (lease,) = desk.ask()
+    assert desk.write(lambda tx: studies.stop(tx, "s", "kill", None)).state == "stopped"
+    assert desk.trial().state == "cancelled"
+    with pytest.raises(StaleLease):
+        desk.report(lease, 0.5)
+
+
 def test_a_busy_study_is_deleted_only_by_force(desk: Desk) -> None:
     desk.study()
     desk.enqueue()

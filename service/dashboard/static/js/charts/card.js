@@ -1,7 +1,9 @@
 // What every chart's card has besides its picture: switches, a note, the picture as a table, its data, what went wrong.
 import { selection, select, watch } from "../store.js";
+import { colours } from "./theme.js";
 
 const MOST_ROWS = 500;
+const SLOW_MS = 1000;
 
 /** Make an element. */
 export function make(name, given = {}, ...children) {
@@ -18,7 +20,8 @@ export function make(name, given = {}, ...children) {
 export class Card {
   /**
    * @param {HTMLElement} element the section; its header is there, or made of `title`
-   * @param {{title?: string, table?: () => {head: string[], rows: any[][]}, data?: () => string}} chart
+   * @param {{title?: string, table?: () => {head: string[], rows: any[][]}, data?: () => string,
+   *   picture?: () => HTMLCanvasElement}} chart
    */
   constructor(element, chart) {
     this.element = element;
@@ -31,7 +34,10 @@ export class Card {
     this.body = element.appendChild(make("div", { class: "chart-body" }));
     this.host = this.body.appendChild(make("div", { class: "chart-host" }));
     this.trouble = this.body.appendChild(make("p", { class: "chart-trouble", role: "status", hidden: true }));
+    // A frame that stays empty says that it is waiting.
+    setTimeout(() => this.note.textContent || !this.trouble.hidden || this.say("loading"), SLOW_MS);
     if (chart.table) this.offerTable();
+    if (chart.picture) this.offerPicture();
     if (chart.data) this.actions.append(make("a", { class: "plain-link", href: chart.data(), "data-chart-data": true, title: "What this chart is drawn from, as JSON" }, "data"));
   }
 
@@ -66,6 +72,21 @@ export class Card {
       if (!shown) this.body.append((this.table = this.written()));
     }, title: "Show as table" }, "table");
     this.actions.append(button);
+  }
+
+  /** The picture as a file, on the card's own ground. */
+  offerPicture() {
+    this.actions.append(make("button", { type: "button", class: "plain", title: "Save the picture as PNG", onclick: () => {
+      const canvas = this.chart.picture(), whole = make("canvas", { width: canvas.width, height: canvas.height }), context = whole.getContext("2d");
+      context.fillStyle = colours().surface;
+      context.fillRect(0, 0, whole.width, whole.height);
+      context.drawImage(canvas, 0, 0);
+      whole.toBlob((blob) => {
+        const link = make("a", { href: URL.createObjectURL(blob), download: `${this.element.dataset.study ?? "basin"}-${this.header.querySelector("h2").textContent.toLowerCase().replaceAll(" ", "-")}.png` });
+        link.click();
+        setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+      });
+    } }, "PNG"));
   }
 
   written() {

@@ -4,6 +4,7 @@ import { against } from "./brushes.js";
 
 const MOST_AT_FIRST = 8;
 const NAME = "params";
+const AGAIN_MS = 1000;
 const sheets = new Map();
 
 /** The columns of a study, with the parameters that the page shows; one for all charts of a page. */
@@ -53,6 +54,7 @@ class Columns {
       if (asked !== this.asked) return;
       this.now = unfold(told);
       this.error = null;
+      if (told.read < told.of) setTimeout(() => this.load(), AGAIN_MS);
       if (this.parameters || !this.now.param_names.length) against(this.now);
     } catch (error) {
       if (asked !== this.asked) return;

@@ -21,7 +21,7 @@ class Compare {
     this.trials = element.dataset.trials.split(",").map(Number);
     this.kind = "linear";
     this.axis = "step";
-    this.card = new Card(element, { title: "Curves", table: () => this.table(), data: () => this.address() });
+    this.card = new Card(element, { title: "Curves", table: () => this.table(), picture: () => this.plot.canvas, data: () => this.address() });
     this.card.switch("Scale", [["linear", "lin"], ["log", "log"]], this.kind, (value) => { this.kind = value; this.plot.zoom = null; this.plot.redraw(); }, "l");
     this.card.switch("Axis", [["step", "step"], ["time", "time"], ["gpu", "GPU h"]], this.axis, (value) => { this.axis = value; this.plot.zoom = null; this.load(); });
     this.plot = new Plot(this.card.host, { height: 340, edge: { right: 56 }, zoom: true, draw: (plot) => this.draw(plot), at: (plot, place) => this.at(plot, place) });

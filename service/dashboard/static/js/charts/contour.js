@@ -23,7 +23,7 @@ export function mount(element) {
 class Contour {
   constructor(element) {
     this.study = element.dataset.study;
-    this.card = new Card(element, { title: "Contour", table: () => this.table(), data: () => address(this.study, "columns") });
+    this.card = new Card(element, { title: "Contour", table: () => this.table(), picture: () => this.plot.canvas, data: () => address(this.study, "columns") });
     this.pickers = ["across", "up"].map((where) => make("select", { "aria-label": `Parameter ${where}`, onchange: () => this.make() }));
     this.card.header.insertBefore(make("span", { class: "pickers" }, this.pickers[0], " × ", this.pickers[1]), this.card.note);
     this.plot = new Plot(this.card.host, { height: 330, edge: { left: 58, right: 74 }, draw: (plot) => this.draw(plot), at: (plot, place) => this.at(plot, place), click: (found) => found && toggle(found.key) });

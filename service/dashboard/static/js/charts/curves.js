@@ -26,7 +26,7 @@ class Curves {
   constructor(element) {
     this.study = element.dataset.study;
     [this.mode, this.kind, this.axis] = kept("curves", [["top", "running", "all"], ["linear", "log"], ["step", "time", "gpu"]]);
-    this.card = new Card(element, { title: "Learning curves", table: () => this.table(), data: () => address(this.study, "curves") });
+    this.card = new Card(element, { title: "Learning curves", table: () => this.table(), picture: () => this.plot.canvas, data: () => address(this.study, "curves") });
     this.modes = this.card.switch("Which curves", [["top", "Top 50 + running"], ["running", "Running"], ["all", "All"]], this.mode, (value) => this.pressed({ mode: value }), "a");
     this.card.switch("Scale", [["linear", "lin"], ["log", "log"]], this.kind, (value) => this.pressed({ kind: value }), "l");
     this.card.switch("Axis", [["step", "step"], ["time", "time"], ["gpu", "GPU h"]], this.axis, (value) => this.pressed({ axis: value }));
@@ -47,7 +47,7 @@ class Curves {
     Object.assign(this, change);
     // Other axes have other stretches; another choice of lines has not.
     if (moved) this.plot.zoom = null;
-    if (moved) this.all = null;
+    if (moved) this.all = this.picture = null;
     keep("curves", [this.mode, this.kind, this.axis]);
     this.load();
   }
@@ -161,6 +161,9 @@ class Curves {
       plot.context.fillText("No trial has reported yet. Curves appear here by themselves.", plot.width / 2, plot.height / 2);
     }
     this.describe(best);
+    // Since the page was asked for: what somebody waits before there is something to see.
+    if (this.told.trials) this.timings.first ??= performance.now();
+    if (this.picture) this.timings.allSeen ??= performance.now();
   }
 
   describe(best) {
@@ -190,7 +193,7 @@ class Curves {
   debug() {
     const { plot, told } = this;
     return { kind: "curves", mode: this.mode, scale: this.kind, axis: this.axis, zoom: plot.zoom, drawn: plot.drawn, timings: this.timings, read: told?.read, of: told?.of,
-      all: this.picture ? { curves: this.all.count, points: this.all.head.points } : null,
+      all: this.picture && this.all ? { curves: this.all.count, points: this.all.head.points } : null,
       lines: told && plot.x ? this.lines.map((one) => { const last = lastOf(one); return { number: one.number, state: one.state, why: one.why, points: one.at.length, last: last && [last.at, last.value], x: last && last.x(plot), y: last && last.y(plot) }; }) : [],
       cuts: told?.cuts ?? [], range: plot.y && [plot.y.low, plot.y.high], domain: plot.x && [plot.x.low, plot.x.high] };
   }

@@ -20,7 +20,7 @@ class History {
   constructor(element) {
     this.study = element.dataset.study;
     this.kind = "linear";
-    this.card = new Card(element, { title: "History", table: () => this.table(), data: () => address(this.study, "columns", { params: "" }) });
+    this.card = new Card(element, { title: "History", table: () => this.table(), picture: () => this.plot.canvas, data: () => address(this.study, "columns", { params: "" }) });
     this.card.switch("Scale", [["linear", "lin"], ["log", "log"]], this.kind, (value) => { this.kind = value; this.plot.zoom = null; this.plot.redraw(); });
     this.plot = new Plot(this.card.host, { height: 260, zoom: true, draw: (plot) => this.draw(plot), at: (plot, place) => this.at(plot, place), click: (found) => found && toggle(found.key) });
     if (element.dataset.chips !== undefined) chips(this.card, this.study);

@@ -1,10 +1,10 @@
 // Which parameters matter: the share of each, where the best tenth of the trials lies in its range, and the best value.
 import { number } from "../numbers.js";
 import { Card, make } from "./card.js";
-import { bestRows, columnsOf } from "./columns.js";
 import { address, read, whenChanged } from "./data.js";
 
 const MOST = 12;
+const MOST_BEST = 200;
 const SVG = "http://www.w3.org/2000/svg";
 const AGAIN_MS = 2500;
 
@@ -16,15 +16,18 @@ class Importance {
   constructor(element) {
     this.study = element.dataset.study;
     this.card = new Card(element, { title: "What matters", data: () => address(this.study, "importances") });
-    this.columns = columnsOf(this.study, { parameters: true });
-    this.columns.watch(() => this.show());
+    this.best = [];
+    this.space = {};
     this.load();
     whenChanged(this.study, () => this.load(), { apart: 15000, ignorePoints: true });
   }
 
   async load() {
     try {
-      this.told = await read(address(this.study, "importances", { wait_seconds: this.told ? 0 : 2 }));
+      const study = await read(`/v1/studies/${encodeURIComponent(this.study)}`);
+      this.space = study.definition.space;
+      const tenth = Math.min(MOST_BEST, Math.max(1, Math.ceil(study.trials.completed / 10)));
+      [this.told, this.best] = await Promise.all([read(address(this.study, "importances")), read(address(this.study, "best", { count: tenth })).then((told) => told.trials)]);
       this.card.fine();
       if (this.told.state === "computing" || this.told.state === "stale") setTimeout(() => this.load(), AGAIN_MS);
     } catch (error) {
@@ -44,25 +47,25 @@ class Importance {
     }
     const rows = told.importances.slice(0, MOST).map((one) => this.row(one));
     const left = told.importances.length - rows.length;
-    this.card.host.replaceChildren(make("div", { class: "scroll" }, make("table", {}, make("caption", { class: "unseen" }, "Importance of parameters"),
+    this.card.host.replaceChildren(make("div", { class: "scroll" }, make("table", { class: "tight" }, make("caption", { class: "unseen" }, "Importance of parameters"),
       make("thead", { class: "unseen" }, make("tr", {}, ...["Parameter", "Share", "Share in numbers", "Best tenth in the range", "Best value"].map((text) => make("th", { scope: "col" }, text)))), make("tbody", {}, ...rows))),
       left > 0 ? make("p", { class: "hush" }, `and ${left} more, each with ${number(told.importances[MOST].share)} or less`) : "");
   }
 
   row({ name, share }) {
-    const known = this.columns.now?.params.find((one) => one.name === name), best = known ? this.band(known) : null;
-    return make("tr", {}, make("th", { scope: "row", class: "mono" }, name), make("td", {}, bar(60, [["room", 0, 1], ["share", 0, Number(share)]], `${Math.round(share * 100)} %`)), make("td", { class: "number small" }, number(share, 2)),
-      make("td", {}, best?.range ? bar(70, [["room", 0, 1], ["band", best.range[0], Math.max(best.range[1] - best.range[0], 0.02)], ["mark", best.place, 0.03]], `the best tenth lies from ${Math.round(best.range[0] * 100)} to ${Math.round(best.range[1] * 100)} % of the range`) : null),
+    const best = this.band(name);
+    return make("tr", {}, make("th", { scope: "row", class: "mono" }, name), make("td", {}, bar(40, [["room", 0, 1], ["share", 0, Number(share)]], `${Math.round(share * 100)} %`)), make("td", { class: "number small" }, number(share, 2)),
+      make("td", {}, best?.range ? bar(52, [["room", 0, 1], ["band", best.range[0], Math.max(best.range[1] - best.range[0], 0.02)], ["mark", best.place, 0.03]], `the best tenth lies from ${Math.round(best.range[0] * 100)} to ${Math.round(best.range[1] * 100)} % of the range`) : null),
       make("td", { class: "number strong" }, best ? best.text : ""));
   }
 
-  /** Where the best tenth lies in the range of a parameter, and the value of the best trial. */
-  band(column) {
-    const rows = bestRows(this.columns.now, 0.1).filter((row) => Number.isFinite(column.values[row]));
-    if (!rows.length) return null;
-    const value = column.values[rows[0]];
-    if (column.kind === "choice") return { text: String(column.choices[value]) };
-    const place = (one) => share(column, one), places = rows.map((row) => place(column.values[row])).sort((one, other) => one - other);
+  /** Where the best tenth, of 200 trials at most, lies in the range of a parameter, and the value of the best trial. */
+  band(name) {
+    const values = this.best.filter((one) => name in one.params).map((one) => one.params[name]);
+    if (!values.length) return null;
+    const value = values[0], column = this.space[name];
+    if (column?.low === undefined) return { text: String(value) };
+    const place = (one) => share(column, one), places = values.map(place).sort((one, other) => one - other);
     const at = (part) => places[Math.round(part * (places.length - 1))];
     return { range: [at(0.05), at(0.95)], place: Math.min(place(value), 0.97), text: number(value) };
   }

@@ -25,7 +25,7 @@ class Parallel {
   constructor(element) {
     this.study = element.dataset.study;
     this.loud = true;
-    this.card = new Card(element, { title: "Parallel coordinates", table: () => this.table(), data: () => address(this.study, "columns") });
+    this.card = new Card(element, { title: "Parallel coordinates", table: () => this.table(), picture: () => this.plot.canvas, data: () => address(this.study, "columns") });
     this.card.switch("Which lines stand out", [["best", "best 1 % on top"], ["equal", "all equal"]], "best", (value) => { this.loud = value === "best"; this.paint(); });
     this.menu = make("div");
     this.card.actions.prepend(make("details", { class: "menu" }, make("summary", { class: "button" }, "Parameters ▾"), this.menu),

@@ -19,7 +19,7 @@ export function mount(element) {
 class Pareto {
   constructor(element) {
     this.study = element.dataset.study;
-    this.card = new Card(element, { title: "Pareto front", table: () => this.table(), data: () => address(this.study, "pareto") });
+    this.card = new Card(element, { title: "Pareto front", table: () => this.table(), picture: () => this.plot.canvas, data: () => address(this.study, "pareto") });
     this.across = 0;
     this.up = 1;
     this.pickers = make("span", { class: "pickers" });

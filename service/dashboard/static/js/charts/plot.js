@@ -23,6 +23,7 @@ export class Plot {
     host.classList.add("plot");
     this.canvas = host.appendChild(document.createElement("canvas"));
     this.canvas.setAttribute("role", "img");
+    this.say("A chart that is being loaded.");
     this.canvas.tabIndex = 0;
     this.tip = host.appendChild(document.createElement("div"));
     this.tip.className = "tip";

@@ -20,7 +20,7 @@ export function mount(element) {
 class Slices {
   constructor(element) {
     this.study = element.dataset.study;
-    this.card = new Card(element, { title: "Slices", table: () => this.table(), data: () => address(this.study, "columns") });
+    this.card = new Card(element, { title: "Slices", table: () => this.table(), picture: () => this.plot.canvas, data: () => address(this.study, "columns") });
     this.plot = new Plot(this.card.host, { height: HIGH, edge: { left: 46, right: 8, top: 12, bottom: 20 }, draw: (plot) => this.draw(plot), at: (plot, place) => this.at(plot, place), click: (found) => found && toggle(found.key) });
     watch(() => this.plot.redraw());
     filter.watch(() => this.plot.redraw());

@@ -19,7 +19,7 @@ class Timeline {
   constructor(element) {
     this.study = element.dataset.study || null;
     this.hours = 24;
-    this.card = new Card(element, { title: "Timeline of GPUs", table: () => this.table(), data: () => this.address() });
+    this.card = new Card(element, { title: "Timeline of GPUs", table: () => this.table(), picture: () => this.plot.canvas, data: () => this.address() });
     this.card.switch("How far back", [["1", "1 h"], ["6", "6 h"], ["24", "24 h"], ["168", "7 d"]], "24", (value) => { this.hours = Number(value); this.plot.zoom = null; this.load(); });
     this.plot = new Plot(this.card.host, { height: 100, edge: { left: 150, top: 8 }, zoom: true, draw: (plot) => this.draw(plot), at: (plot, place) => this.at(plot, place), click: (found) => found && this.study && toggle(found.key) });
     this.load();

@@ -19,7 +19,7 @@ class TrialCurve {
     this.study = element.dataset.study;
     this.trial = Number(element.dataset.trial);
     this.kind = "linear";
-    this.card = new Card(element, { title: "Against its competitors", table: () => this.table(), data: () => address(this.study, `trials/${this.trial}/reports`) });
+    this.card = new Card(element, { title: "Against its competitors", table: () => this.table(), picture: () => this.plot.canvas, data: () => address(this.study, `trials/${this.trial}/reports`) });
     this.card.switch("Scale", [["linear", "lin"], ["log", "log"]], this.kind, (value) => { this.kind = value; this.plot.zoom = null; this.load(); }, "l");
     this.plot = new Plot(this.card.host, { height: 320, zoom: true, draw: (plot) => this.draw(plot), at: (plot, place) => this.at(plot, place) });
     this.load();
