@@ -45,7 +45,8 @@ def dimensions(*losses: str, default: Scalar = None) -> tuple[Dimension, ...]:
 def learn(trial: Trial, chosen: Chosen, model: Model, data: Data, *, judged: str = "val") -> Finished:
     """Train a model on data as it was chosen. Figures of what judges it are called `val_...`, or otherwise."""
     trial.trains_on(data.fingerprint)
-    training, watching = prepared(chosen, model, data, seed=trial.seed, device=torch.device(trial.device))
+    device = torch.device(trial.device)
+    training, watching = prepared(chosen, model, data, seed=trial.seed, device=device, judged=judged)
     finished = fit(trial, training, watching)
     if chosen.flag("int8"):
         _report_int8(trial, finished, training)
@@ -53,7 +54,7 @@ def learn(trial: Trial, chosen: Chosen, model: Model, data: Data, *, judged: str
 
 
 def prepared(
-    chosen: Chosen, model: Model, data: Data, *, seed: int, device: torch.device
+    chosen: Chosen, model: Model, data: Data, *, seed: int, device: torch.device, judged: str = "val"
 ) -> tuple[Training, watch.Watch]:
     """A training as the loop takes it, with fresh weights, and what watches its health."""
     samples, validation = resident(data.train, device), resident(data.validation, device)
