@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.domain.errors import Invalid, WrongState
+from service.domain.errors import Invalid, StudyBusy, WrongState
 from service.domain.query import TrialQuery
 from service.usecases import completing, reading, studies, trials
 from service.usecases.finishing import reproducing, starting
@@ -45,6 +45,17 @@ def test_reruns_are_nothing_to_the_search(desk: Desk) -> None:
         desk.enqueue()
     _, page = desk.read(lambda tx: reading.trial_views(tx, "s", TrialQuery()))
     assert {one.trial.number for one in page.items}.isdisjoint({one.number for one in reruns(desk)})
+
+
+def test_a_study_is_not_deleted_under_its_reruns_nor_are_they_stopped_with_its_search(desk: Desk) -> None:
+    searched(desk, 0.5, 0.2, budget={"max_trials": 9}, state="active")
+    begin(desk)
+    (lease,) = desk.ask()
+    desk.write(lambda tx: studies.stop(tx, "s", "cancel", None))
+    assert (desk.state(), desk.trial(lease.trial).state) == ("stopped", "running")
+    with pytest.raises(StudyBusy, match="1 trial"):
+        desk.write(lambda tx: studies.delete(tx, "s", force=False, revision=None))
+    desk.write(lambda tx: studies.delete(tx, "s", force=True, revision=None))
 
 
 def test_crashes_of_reruns_are_no_strikes(desk: Desk) -> None:
