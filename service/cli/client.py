@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx2
 
-from service.cli.addresses import study_at, trial_at, worker_at
+from service.cli.addresses import study_path, trial_path, worker_path
 from service.cli.errors import BadInput, Refused, Unreachable
 from service.cli.retry import Retrier, cause
 from service.cli.wire_json import Json, encode
@@ -79,20 +79,20 @@ class Client:
 
     def study(self, name: str) -> Json:
         """One study."""
-        return self._send("GET", study_at(name)).body
+        return self._send("GET", study_path(name)).body
 
     def change_study(self, name: str, patch: Json, revision: int) -> Json:
         """Change a study, if it is still at this revision."""
-        return self._send("PATCH", study_at(name), body=patch, headers={"If-Match": f'"{revision}"'}).body
+        return self._send("PATCH", study_path(name), body=patch, headers={"If-Match": f'"{revision}"'}).body
 
     def move_study(self, name: str, verb: str, body: Json | None = None) -> Json:
         """Pause, resume, stop, archive or unarchive a study."""
-        return self._send("POST", f"{study_at(name)}:{verb}", body=body).body
+        return self._send("POST", f"{study_path(name)}:{verb}", body=body).body
 
     def delete_study(self, name: str, *, force: bool) -> None:
         """Delete a study with everything in it."""
         try:
-            self._send("DELETE", study_at(name), query={"force": True if force else None})
+            self._send("DELETE", study_path(name), query={"force": True if force else None})
         except Refused as refused:
             # Asked again after a lost answer, it may be we who deleted it.
             if refused.status != 404 or not self.retrier.lost:
@@ -102,49 +102,49 @@ class Client:
     def export(self, name: str, format: str, *, points: bool) -> Iterator[httpx2.Response]:
         """Open the stream of an export."""
         query: Query = {"format": format, "points": points}
-        with self._stream("GET", f"{study_at(name)}/export", query=query, headers={"Accept": "*/*"}) as response:
+        with self._stream("GET", f"{study_path(name)}/export", query=query, headers={"Accept": "*/*"}) as response:
             yield response
 
     # --- trials
 
     def trials(self, study: str, query: Query, limit: int) -> tuple[list[Json], bool]:
         """Trials of a study, and whether there are more than `limit`."""
-        return self._pages(f"{study_at(study)}/trials", "trials", query, limit)
+        return self._pages(f"{study_path(study)}/trials", "trials", query, limit)
 
     def trial(self, study: str, number: int) -> Json:
         """One trial."""
-        return self._send("GET", trial_at(study, number)).body
+        return self._send("GET", trial_path(study, number)).body
 
     def add_trial(self, study: str, trial: Json) -> Json:
         """Enqueue a trial, or add one that ran elsewhere."""
-        return self._send("POST", f"{study_at(study)}/trials", body=trial).body
+        return self._send("POST", f"{study_path(study)}/trials", body=trial).body
 
     def add_trials(self, study: str, trials: Sequence[Json]) -> list[int]:
         """Enqueue or add many trials, all or none; answers their numbers."""
         return list(
-            self._send("POST", f"{study_at(study)}/trials:batch", body={"trials": list(trials)}).body["numbers"]
+            self._send("POST", f"{study_path(study)}/trials:batch", body={"trials": list(trials)}).body["numbers"]
         )
 
     def warm_start(self, study: str, body: Json) -> Json:
         """Take trials of other studies into one."""
-        return self._send("POST", f"{study_at(study)}:warm-start", body=body).body
+        return self._send("POST", f"{study_path(study)}:warm-start", body=body).body
 
     def cancel_trial(self, study: str, number: int) -> Json:
         """Cancel a trial."""
-        return self._send("POST", f"{trial_at(study, number)}:cancel").body
+        return self._send("POST", f"{trial_path(study, number)}:cancel").body
 
     def attempts(self, study: str, number: int) -> list[Json]:
         """All attempts at a trial."""
-        return list(self._send("GET", f"{trial_at(study, number)}/attempts").body["attempts"])
+        return list(self._send("GET", f"{trial_path(study, number)}/attempts").body["attempts"])
 
     def points(self, study: str, number: int, limit: int) -> tuple[list[Json], bool]:
         """The learning curve of a trial, and whether it is longer than `limit`."""
-        return self._pages(f"{trial_at(study, number)}/reports", "points", {}, limit)
+        return self._pages(f"{trial_path(study, number)}/reports", "points", {}, limit)
 
     def decisions(self, study: str, number: int) -> list[Json]:
         """What was decided of a trial; nothing from a server that does not tell."""
         try:
-            return list(self._send("GET", f"{trial_at(study, number)}/decisions").body["decisions"])
+            return list(self._send("GET", f"{trial_path(study, number)}/decisions").body["decisions"])
         except Refused as refused:
             if refused.status != 404:
                 raise
@@ -152,11 +152,11 @@ class Client:
 
     def checkpoints(self, study: str, number: int) -> list[Json]:
         """The committed checkpoints of a trial."""
-        return list(self._send("GET", f"{trial_at(study, number)}/checkpoints").body["checkpoints"])
+        return list(self._send("GET", f"{trial_path(study, number)}/checkpoints").body["checkpoints"])
 
     def log(self, study: str, number: int, attempt: int | None, offset: int) -> tuple[bytes, int, int]:
         """A part of the log of an attempt, or of the newest one: its bytes, where to go on, and whose it is."""
-        of = trial_at(study, number) if attempt is None else f"{trial_at(study, number)}/attempts/{attempt}"
+        of = trial_path(study, number) if attempt is None else f"{trial_path(study, number)}/attempts/{attempt}"
         with self._stream("GET", f"{of}/logs", query={"offset": offset}, headers={"Accept": "text/plain"}) as response:
             data = response.read()
         return data, int(response.headers["x-next-offset"]), int(response.headers["x-attempt"])
@@ -164,7 +164,7 @@ class Client:
     @contextmanager
     def checkpoint(self, study: str, number: int, attempt: int, step: int) -> Iterator[httpx2.Response]:
         """Open the stream of a checkpoint's bytes."""
-        path = f"{trial_at(study, number)}/attempts/{attempt}/checkpoints/{step}"
+        path = f"{trial_path(study, number)}/attempts/{attempt}/checkpoints/{step}"
         with self._stream("GET", path, query={}, headers={"Accept": "*/*"}) as response:
             yield response
 
@@ -176,71 +176,71 @@ class Client:
 
     def worker(self, worker: str) -> Json:
         """One worker."""
-        return self._send("GET", worker_at(worker)).body
+        return self._send("GET", worker_path(worker)).body
 
     def drain_worker(self, worker: str, body: Json) -> Json:
         """Let a worker take no more trials."""
-        return self._send("POST", f"{worker_at(worker)}:drain", body=body).body
+        return self._send("POST", f"{worker_path(worker)}:drain", body=body).body
 
     def undrain_worker(self, worker: str) -> Json:
         """Let a worker take trials again."""
-        return self._send("POST", f"{worker_at(worker)}:undrain").body
+        return self._send("POST", f"{worker_path(worker)}:undrain").body
 
     def forget_worker(self, worker: str) -> None:
         """Forget a worker."""
-        self._send("DELETE", worker_at(worker))
+        self._send("DELETE", worker_path(worker))
 
     # --- what is read out of a study
 
     def best(self, study: str, count: int) -> Json:
         """The best trials."""
-        return self._send("GET", f"{study_at(study)}/best", query={"count": count}).body
+        return self._send("GET", f"{study_path(study)}/best", query={"count": count}).body
 
     def pareto(self, study: str, count: int, reference: str | None) -> Json:
         """The front and its hypervolume."""
-        return self._send("GET", f"{study_at(study)}/pareto", query={"count": count, "reference": reference}).body
+        return self._send("GET", f"{study_path(study)}/pareto", query={"count": count, "reference": reference}).body
 
     def search(self, study: str) -> Json:
         """How a study is searched."""
-        return self._send("GET", f"{study_at(study)}/search").body
+        return self._send("GET", f"{study_path(study)}/search").body
 
     def advice(self, study: str) -> Json:
         """What to change in a study."""
-        return self._send("GET", f"{study_at(study)}/advice").body
+        return self._send("GET", f"{study_path(study)}/advice").body
 
     def importances(self, study: str, method: str, metric: str | None, wait_seconds: int) -> Json:
         """Which parameters matter, as far as that is known after the wait."""
         query = {"method": method, "metric": metric, "wait_seconds": wait_seconds}
-        return self._send("GET", f"{study_at(study)}/importances", query=query).body
+        return self._send("GET", f"{study_path(study)}/importances", query=query).body
 
     def what_if(self, study: str, scheduler: Json, wait_seconds: int) -> Json:
         """What another scheduler would have done, if it is known after the wait."""
         body = {"scheduler": scheduler, "wait_seconds": wait_seconds}
-        return self._send("POST", f"{study_at(study)}/what-if", body=body).body
+        return self._send("POST", f"{study_path(study)}/what-if", body=body).body
 
     def explanation(self, study: str, number: int) -> Json:
         """Why a trial is what it is."""
-        return self._send("GET", f"{trial_at(study, number)}/explanation").body
+        return self._send("GET", f"{trial_path(study, number)}/explanation").body
 
     def finish(self, study: str) -> Json:
         """How a study's honest end stands."""
-        return self._send("GET", f"{study_at(study)}/finish").body
+        return self._send("GET", f"{study_path(study)}/finish").body
 
     def begin_finish(self, study: str, body: Json) -> Json:
         """Begin it."""
-        return self._send("POST", f"{study_at(study)}:finish", body=body).body
+        return self._send("POST", f"{study_path(study)}:finish", body=body).body
 
     def cancel_finish(self, study: str) -> Json:
         """Call it off."""
-        return self._send("POST", f"{study_at(study)}/finish:cancel").body
+        return self._send("POST", f"{study_path(study)}/finish:cancel").body
 
     def reproduce(self, study: str, number: int, request_id: str) -> Json:
         """Run a trial again as it was."""
-        return self._send("POST", f"{trial_at(study, number)}:reproduce", body={"request_id": request_id}).body
+        return self._send("POST", f"{trial_path(study, number)}:reproduce", body={"request_id": request_id}).body
 
     def reproductions(self, study: str, number: int) -> list[Json]:
         """The runs by which a trial was reproduced."""
-        return list(self._send("GET", f"{trial_at(study, number)}/reproductions").body["reproductions"])
+        return list(self._send("GET", f"{trial_path(study, number)}/reproductions").body["reproductions"])
 
     # --- who may, and who did
 

@@ -1,7 +1,7 @@
 """What can be done with studies: create, change, pause, resume, stop, archive, delete."""
 
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, get_args
 
 from service.domain.errors import StudyBusy
 from service.domain.query import TrialQuery
@@ -11,6 +11,7 @@ from service.usecases.ports import Transaction
 from service.usecases.record import save_study, study_event
 from service.usecases.settling import move
 from service.wire.study import StudyDefinition, StudyPatch
+from service.wire.trial import Purpose
 
 
 def create(tx: Transaction, definition: StudyDefinition, *, seed: int) -> Study:
@@ -66,7 +67,7 @@ def archive(tx: Transaction, name: str, archived: bool, revision: int | None) ->
 def delete(tx: Transaction, name: str, *, force: bool, revision: int | None) -> None:
     """Delete a study with everything in it; refused while trials run, unless forced."""
     study = _locked(tx, name, revision)
-    busy = _running(tx, study)
+    busy = _running(tx, study, get_args(Purpose))
     if busy and not force:
         raise StudyBusy(f"{len(busy)} trial(s) of study '{name}' are running")
     study_event(tx, study, "study.deleted")
@@ -79,6 +80,6 @@ def _locked(tx: Transaction, name: str, revision: int | None) -> Study:
     return study
 
 
-def _running(tx: Transaction, study: Study) -> tuple[int, ...]:
-    page = tx.trials.list(study.id, TrialQuery(states=("running",), size=100_000))
+def _running(tx: Transaction, study: Study, purposes: tuple[Purpose, ...] = ("search",)) -> tuple[int, ...]:
+    page = tx.trials.list(study.id, TrialQuery(states=("running",), purposes=purposes, size=100_000))
     return tuple(trial.number for trial in page.items)
