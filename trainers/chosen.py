@@ -6,7 +6,6 @@ from typing import Any
 
 from trainers.space import BadParameter, Dimension, Scalar
 
-
 _SHORT: Mapping[str, str] = {"lr": "learning_rate", "wd": "weight_decay", "bs": "batch_size", "epoch": "epochs"}
 """What many call a parameter that has a longer name here."""
 
