@@ -138,7 +138,9 @@ async def _found(server: ServerProcess, folder: Path, rounds: int, epochs: int) 
             strengths = {way.name: best["params"]["lambda"]}
             if way is WAYS[2]:
                 objective = {"metric": way.metric, "direction": "minimize"}
-                strengths[ONE_SE] = one_se.choose(done, objective, "lambda").trial["params"]["lambda"]
+                choice = one_se.choose(done, objective, "lambda")
+                assert choice is not None, "its trials have completed"
+                strengths[ONE_SE] = choice.trial["params"]["lambda"]
             for name, strength in strengths.items():
                 test = await asyncio.to_thread(_judged, strength, round_, epochs)
                 found.setdefault(name, []).append(Found(strength, trainings, test))

@@ -6,6 +6,9 @@ from typing import Any
 
 from trainers.space import BadParameter, Dimension, Scalar
 
+_SHORT: Mapping[str, str] = {"lr": "learning_rate", "wd": "weight_decay", "bs": "batch_size", "epoch": "epochs"}
+"""What many call a parameter that has a longer name here."""
+
 
 class Chosen:
     """The values of a training's dimensions: those that were given, and the defaults of the others."""
@@ -68,8 +71,8 @@ def read(
     given = {**settings, **params}
     unknown = sorted(set(given) - set(known))
     for name in unknown:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
-        if near and near[0] not in given:
+        near = [_SHORT[name]] if name in _SHORT else difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+        if near and near[0] in known and near[0] not in given:
             raise BadParameter(name, f"is no parameter of this trainer; did you mean {near[0]!r}?")
     if unknown:
         log(f"this trainer has no use for: {', '.join(unknown)}")

@@ -186,8 +186,12 @@ class _Run:
     def _chance(self) -> torch.Generator:
         """Seed all chance of an epoch: what models draw, and what is drawn for them."""
         seed = (self._seed * 1_000_003 + self.epoch) % 2**63
-        torch.manual_seed(seed)
-        return torch.Generator(self._training.device).manual_seed(seed)
+        device = self._training.device
+        # torch.manual_seed does the same for every kind of device there is, which takes longer than a step.
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+        return torch.Generator(device).manual_seed(seed)
 
     def _judged(self) -> nn.Module:
         average = None if self._average is None else self._average.model

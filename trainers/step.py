@@ -46,13 +46,11 @@ class Step:
         for group in optimizer.param_groups:
             group["lr"] = rate
         taken = self._taken(phase, rate, number, pieces[0].generator)
-        with nullcontext() if watched is None else watched(optimizer):
-            for change in self._before:
-                change(taken)
-            self._step(optimizer)
-        with torch.no_grad():
-            for change in self._after:
-                change(taken)
+        if watched is None:
+            self._change(optimizer, taken)
+        else:
+            with watched(optimizer):
+                self._change(optimizer, taken)
         return loss
 
     def _gradient(self, phase: Phase, model: nn.Module, pieces: Sequence[Batch]) -> Tensor:
@@ -70,9 +68,22 @@ class Step:
         assert total is not None, "a batch has at least one sample"
         return total
 
-    def _taken(self, phase: Phase, rate: float, number: int, generator: torch.Generator) -> Taken:
+    def _change(self, optimizer: torch.optim.Optimizer, taken: Taken | None) -> None:
+        """Change the gradient as it was chosen, take the step, and change the weights as it was chosen."""
+        if taken is None:
+            self._step(optimizer)
+            return
+        for change in self._before:
+            change(taken)
+        self._step(optimizer)
+        with torch.no_grad():
+            for change in self._after:
+                change(taken)
+
+    def _taken(self, phase: Phase, rate: float, number: int, generator: torch.Generator) -> Taken | None:
+        """What is to be changed, where anything is."""
         if not self._before and not self._after:
-            return Taken([], [], phase.optimizer, rate, number, generator)
+            return None
         parameters: list[Tensor] = [one for one in phase.parameters if one.grad is not None]
         weights: list[Tensor] = [one for one in phase.weights if one.grad is not None]
         return Taken(parameters, weights, phase.optimizer, rate, number, generator)

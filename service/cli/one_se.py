@@ -30,14 +30,14 @@ class Choice:
     within: tuple[int, ...]
 
 
-def choose(trials: Sequence[Trial], objective: Mapping[str, Any], parameter: str) -> Choice:
-    """The completed trial with the largest parameter among those within one standard error of the best."""
+def choose(trials: Sequence[Trial], objective: Mapping[str, Any], parameter: str) -> Choice | None:
+    """The completed trial with the largest parameter among those within one standard error of the best, if any is."""
     metric = str(objective["metric"])
     sign = -1.0 if objective["direction"] == "maximize" else 1.0
     judged = {int(one["number"]): value for one in trials if (value := _value(one, metric)) is not None}
     known = [one for one in trials if int(one["number"]) in judged]
     if not known:
-        raise BadInput("--rule one-se: there is no completed trial yet", hint="basin study show NAME: how far it is.")
+        return None
     best = min(known, key=lambda one: sign * judged[one["number"]])
     named = f"{metric.removeprefix(OWN)}{ERROR}"
     error = real((best.get("last_metrics") or {}).get(named))

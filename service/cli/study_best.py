@@ -68,6 +68,11 @@ def _one_se(session: Session, study: str, parameter: str) -> None:
     trials, _ = session.client.trials(study, {"state": "completed"}, _MOST)
     choice = one_se.choose(trials, session.client.study(study)["definition"]["objectives"][0], parameter)
     screen = session.screen
+    if choice is None:
+        reason = "No trial of the study has completed yet."
+        if not screen.data({"rule": Rule.ONE_SE.value, "trial": None, "reason": reason}):
+            screen.note(f"There is no best trial. {reason}")
+        return
     if screen.data({**asdict(choice), "rule": Rule.ONE_SE.value}):
         return
     both = [choice.trial, *([] if choice.trial is choice.best else [choice.best])]

@@ -8,10 +8,12 @@ from functools import partial
 
 import pytest
 
+from service.domain.errors import DataDiffer
 from service.store.opening import open_store
 from service.store.sql import SqlStore
 from service.usecases import studies, trials
 from service.usecases.ports import Transaction
+from service.usecases.reporting import agreeing
 from service.wire.study import DEFINITION_EXAMPLE, StudyDefinition
 from service.wire.trial import NewTrial
 
@@ -143,3 +145,30 @@ def test_writes_that_lock_each_other_out_are_carried_out_again(postgres_url: str
             assert seqs == [2, 2]
 
     asyncio.run(asyncio.wait_for(scene(), 60))
+
+
+def test_of_two_replicas_that_hear_of_different_data_one_is_first(postgres_url: str) -> None:
+    async def scene() -> None:
+        async with replicas(postgres_url) as stores:
+            for number in range(5):
+                name, datas = f"study {number}", ["ab" * 32, "cd" * 32]
+                await create(stores[0], name)
+                told = [
+                    store.write(partial(_told, name=name, data=data)) for store, data in zip(stores, datas, strict=True)
+                ]
+                answers = await asyncio.gather(*told, return_exceptions=True)
+                refused = [one for one in answers if isinstance(one, DataDiffer)]
+                (kept,) = [one for one in answers if isinstance(one, str)]
+                assert len(refused) == 1
+                assert kept in str(refused[0])
+                assert await stores[1].read(partial(_known, name=name)) == kept
+
+    asyncio.run(asyncio.wait_for(scene(), 60))
+
+
+def _told(tx: Transaction, name: str, data: str) -> str | None:
+    return agreeing(tx, tx.studies.get(name), data).data_fingerprint
+
+
+def _known(tx: Transaction, name: str) -> str | None:
+    return tx.studies.get(name).data_fingerprint

@@ -1,5 +1,7 @@
 """DCGAN: a generator that doubles an image until it has its size, and a critic that halves it again."""
 
+from itertools import pairwise
+
 from torch import nn
 
 from trainers.chosen import Chosen
@@ -17,7 +19,7 @@ def build(shape: tuple[int, ...], outputs: int, chosen: Chosen) -> nn.Module:
     channels, high, wide = parts.image(shape, MODEL.name)
     halvings = _halvings(high, wide)
     width, latent = chosen.whole("width"), chosen.whole("latent")
-    widths = [width << place for place in range(halvings)]
+    widths = [width << place for place in range(halvings + 1)]
     small = (high >> halvings, wide >> halvings)
     generator: list[nn.Module] = [
         nn.Linear(latent, widths[-1] * small[0] * small[1]),
@@ -25,13 +27,13 @@ def build(shape: tuple[int, ...], outputs: int, chosen: Chosen) -> nn.Module:
         nn.BatchNorm2d(widths[-1]),
         nn.ReLU(),
     ]
-    for before, after in zip(reversed(widths), [*reversed(widths[:-1]), width], strict=True):
+    critic: list[nn.Module] = [nn.Conv2d(channels, width, 3, padding=1), nn.LeakyReLU(0.2)]
+    for before, after in pairwise(reversed(widths)):
         generator += [nn.ConvTranspose2d(before, after, 4, stride=2, padding=1), nn.BatchNorm2d(after), nn.ReLU()]
-    generator.append(nn.Conv2d(width, channels, 3, padding=1))
-    critic: list[nn.Module] = []
-    for before, after in zip([channels, *widths[:-1]], widths, strict=True):
+    for before, after in pairwise(widths):
         # No batch normalisation here: the penalty on gradients is of each sample by itself (Gulrajani et al. 2017).
         critic += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.GroupNorm(1, after), nn.LeakyReLU(0.2)]
+    generator.append(nn.Conv2d(width, channels, 3, padding=1))
     critic += [nn.Flatten(), nn.Linear(widths[-1] * small[0] * small[1], 1)]
     return Adversaries(latent, nn.Sequential(*generator), nn.Sequential(*critic))
 

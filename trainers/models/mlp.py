@@ -20,7 +20,8 @@ def build(shape: tuple[int, ...], outputs: int, chosen: Chosen) -> nn.Module:
         layers += [nn.Linear(width, hidden), parts.norm(chosen, hidden, 0), parts.activation(chosen)]
         layers.append(dropout.make(chosen))
         width = hidden
-    return nn.Sequential(*layers, nn.Linear(width, outputs))
+    # What does nothing still costs a call.
+    return nn.Sequential(*(one for one in layers if not isinstance(one, nn.Identity)), nn.Linear(width, outputs))
 
 
 MODEL = Model(

@@ -17,12 +17,13 @@ from trainers.proposal import arranged
 DIMENSIONS = arranged(
     (*adversarial.DIMENSIONS, *catalog.dimensions("digits"), *MODELS["dcgan"].dimensions),
     defaults={
-        "epochs": 60,
-        "contest": "non_saturating",
+        "epochs": 30,
+        "batch_size": 32,
         "optimizer": "adam",
-        "beta1": 0.5,
+        "beta1": 0.0,
         "critic_steps": 1,
         "ema_decay": 0.98,
+        "gradient_penalty": 10.0,
         "learning_rate": 1e-3,
         "generator_rate": 1e-3,
         "width": 16,

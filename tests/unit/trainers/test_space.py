@@ -2,7 +2,7 @@
 
 import pytest
 
-from trainers.chosen import Chosen
+from trainers.chosen import Chosen, read
 from trainers.space import BadParameter, Dimension, Scalar, choice, real, steps, whole
 
 RATE = real("learning_rate", 1e-5, 1e-1, log=True, default=1e-3, above=True, summary="step size")
@@ -57,3 +57,19 @@ def test_what_is_not_given_has_its_default() -> None:
 def test_a_parameter_that_there_is_not_is_named_with_the_nearest_there_is() -> None:
     with pytest.raises(BadParameter, match="droput is no parameter of this trainer; did you mean 'dropout'"):
         Chosen(ALL, {"droput": 0.1})
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("droput", "dropout"), ("lr", "learning_rate"), ("learning_rat", "learning_rate")]
+)
+def test_a_slip_of_a_study_is_refused(name: str, meant: str) -> None:
+    with pytest.raises(BadParameter, match=f"{name} is no parameter of this trainer; did you mean '{meant}'"):
+        read(ALL, params={name: 0.1}, settings={}, log=print)
+
+
+def test_what_only_derived_parameters_use_is_told_and_left() -> None:
+    said: list[object] = []
+    params: dict[str, Scalar] = {"base_learning_rate": 0.1, "learning_rate": 0.01, "lr": 0.1, "width": 3}
+    chosen = read(ALL, params=params, settings={"layers": 3, "learning_rate": 5.0}, log=said.append)
+    assert said == ["this trainer has no use for: base_learning_rate, lr, width"]
+    assert (chosen.real("learning_rate"), chosen.whole("layers")) == (0.01, 3), "what is searched goes before settings"

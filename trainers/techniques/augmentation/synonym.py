@@ -29,7 +29,7 @@ def make(chosen: Chosen, data: Data) -> Augment | None:
     share = of_words("aug_synonym", chosen, data)
     if not share:
         return None
-    table = synonyms.table(data, chosen.text("synonyms")).to(data.train.inputs.device)
+    table = synonyms.table(data, chosen.text("synonyms")).to(data.train.targets.device)
     return lambda words, generator: replace(words, table, share, generator)
 
 

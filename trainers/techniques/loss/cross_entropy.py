@@ -21,6 +21,8 @@ def make(chosen: Chosen, data: Data) -> Loss:
     """Of classes, or of shares of classes."""
     check_classes(TECHNIQUE.name, data, every=False)
     if class_weights.make(chosen, data) is None:
+        if data.train.targets.ndim == 1:
+            return functional.cross_entropy
         # PyTorch's own is one pass over the outputs.
         return lambda outputs, targets: functional.cross_entropy(
             outputs.flatten(0, -2), targets.flatten(0, -2) if targets.is_floating_point() else targets.flatten()

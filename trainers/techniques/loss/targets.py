@@ -39,7 +39,12 @@ def shares(outputs: Tensor, targets: Tensor) -> Tensor:
     """Targets in the shape of the outputs: numbers as they are, classes as shares."""
     if targets.is_floating_point():
         return targets.reshape(outputs.shape)
-    return torch.nn.functional.one_hot(targets, outputs.shape[-1]).to(outputs.dtype)
+    return one_hot(targets, outputs.shape[-1]).to(outputs.dtype)
+
+
+def one_hot(targets: Tensor, classes: int) -> Tensor:
+    """Classes as shares: all of the one that it is. PyTorch's own function asks the device for the largest of them."""
+    return torch.zeros(*targets.shape, classes, device=targets.device).scatter_(-1, targets.unsqueeze(-1), 1.0)
 
 
 def expected(losses: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:

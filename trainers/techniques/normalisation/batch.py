@@ -26,7 +26,12 @@ TECHNIQUE = Technique(
             searched=False,
         ),
     ),
-    clashes=(Clash({"norm": "batch", "batch_size": 1}, "one sample has no deviation for batch normalisation"),),
+    clashes=(
+        Clash(
+            {"norm": "batch", "batch_size": 1},
+            "one sample has no deviation: take norm layer or group, or a larger batch_size",
+        ),
+    ),
 )
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from torch import Tensor
-from torch.nn import functional
 
 from trainers.chosen import Chosen
 from trainers.data.dataset import IGNORED, Data
 from trainers.space import BadParameter, real
+from trainers.techniques.loss.targets import one_hot
 from trainers.techniques.technique import Technique
 
 TECHNIQUE = Technique(
@@ -32,7 +32,7 @@ def make(chosen: Chosen, data: Data) -> Callable[[Tensor], Tensor] | None:
         raise BadParameter("label_smoothing", f"must be 0 for {data.name}: it has no classes, but numbers to predict")
     if bool((targets == IGNORED).any()):
         raise BadParameter("label_smoothing", f"must be 0 for {data.name}: some of its steps have no target")
-    return lambda targets: smooth(functional.one_hot(targets, data.outputs).float(), share)
+    return lambda targets: smooth(one_hot(targets, data.outputs), share)
 
 
 def smooth(shares: Tensor, share: float) -> Tensor:

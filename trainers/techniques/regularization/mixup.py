@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from trainers.chosen import Chosen
 from trainers.data.dataset import Data
 from trainers.space import BadParameter, real
+from trainers.techniques.loss.targets import one_hot
 from trainers.techniques.technique import Technique
 
 TECHNIQUE = Technique(
@@ -41,7 +41,7 @@ def mix(
     """Each sample with another one; classes become shares of classes."""
     count, device = len(inputs), inputs.device
     if not targets.is_floating_point():
-        targets = functional.one_hot(targets, classes).to(inputs.dtype)
+        targets = one_hot(targets, classes).to(inputs.dtype)
     # Two gamma variables make a beta variable. In double precision none of them comes out as 0, however small alpha is.
     drawn = torch._standard_gamma(torch.full((2, count), alpha, dtype=torch.float64, device=device), generator)
     share = (drawn[0] / drawn.sum(0)).to(inputs.dtype)

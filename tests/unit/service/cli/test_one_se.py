@@ -52,10 +52,16 @@ def test_a_study_whose_value_is_the_mean_of_the_folds_has_the_same_rule(run: Run
     assert "Trial 1 (0.31) has the largest" in ask(run, server, *trials, metric="fold_loss").err
 
 
+def test_without_a_completed_trial_there_is_no_best_one(run: Run, server: FakeServer) -> None:
+    ran = ask(run, server)
+    said = "There is no best trial. No trial of the study has completed yet.\n"
+    assert (ran.code, ran.out, ran.err) == (0, "", said)
+    assert json.loads(ask(run, server, more=("-o", "json")).out)["trial"] is None
+
+
 @pytest.mark.parametrize(
     ("trials", "more", "said"),
     [
-        ([], (), "--rule one-se: there is no completed trial yet"),
         ([trial(0, 0.3, 1e-3, None)], (), "--rule one-se: trial 0 has no loss_se, the standard error over folds"),
         ([trial(0, 0.3, 1e-3)], ("--parameter", "decay"), "these trials have no number 'decay'; they have lambda, opt"),
         ([trial(0, 0.3, 1e-3)], ("--parameter", "optimizer"), "these trials have no number 'optimizer'"),

