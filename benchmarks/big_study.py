@@ -153,7 +153,7 @@ def _add(tx: Transaction, study: Study, chunk: list[tuple[int, Past]], of: int) 
             Attempt(
                 key=key,
                 token=1,
-                state=past.state if past.state in {"completed", "pruned", "failed"} else "running",  # type: ignore[arg-type]
+                state=past.state if past.state in {"completed", "pruned", "failed"} else "running",
                 worker=f"dgx-0{number % _GPUS // 6}/gpu{number % 6}",
                 granted_at=starts,
                 expires_at=tx.now + timedelta(days=1),
