@@ -1,13 +1,16 @@
 """What a page costs a browser: bytes that came over the wire, its memory, and how long one task keeps it busy."""
 
+import os
 import shutil
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Error, Page, sync_playwright
 
 from benchmarks import processes
 
@@ -40,10 +43,36 @@ class Visit:
 
     def memory_mb(self) -> float:
         """What the largest of the browser's renderers has in memory."""
+        return max(map(processes.memory, self.processes("renderer"))) / 1e6
+
+    def processes(self, kind: str) -> list[int]:
+        """The ids of the browser's processes of a kind."""
         session = self.browser.new_browser_cdp_session()
         known = session.send("SystemInfo.getProcessInfo")["processInfo"]
         session.detach()
-        return max(processes.memory(one["id"]) for one in known if one["type"] == "renderer") / 1e6
+        return [one["id"] for one in known if one["type"] == kind]
+
+    def patiently(self, seen: Callable[[Page], Any], seconds: float) -> tuple[float | None, float]:
+        """Like `until`, and the renderer's memory in MB; for pages that may freeze, and cannot even be asked then.
+
+        When the time is over the browser is ended, so that whoever waits for its answer goes on.
+        """
+        renderers, (browser,) = self.processes("renderer"), self.processes("browser")
+        most: list[float] = [0.0]
+
+        def give_up() -> None:
+            most[0] = max(map(processes.memory, renderers)) / 1e6
+            os.kill(browser, signal.SIGKILL)
+
+        timer = threading.Timer(seconds, give_up)
+        timer.start()
+        try:
+            took = self.until(seen, seconds)
+            return took, self.memory_mb()
+        except Error:
+            return None, most[0]
+        finally:
+            timer.cancel()
 
     def until(self, seen: Callable[[Page], Any], seconds: float) -> float | None:
         """Wait until something is to be seen; how long that was, or None if it did not come."""
@@ -84,4 +113,5 @@ def visit(browser: Browser, address: str, *, patience: float = 30.0) -> Iterator
     session.send("Network.enable")
     page.goto(address, wait_until="commit")
     yield made
-    context.close()
+    if browser.is_connected():
+        context.close()

@@ -147,6 +147,8 @@ async def _followed(server: ServerProcess, count: int, seconds: float) -> tuple[
         await asyncio.sleep(seconds)
         share = (processes.cpu_seconds(server.pid) - before) / (time.perf_counter() - begin) * 100
         heard = await listening
+        if reporting.done():
+            reporting.result()  # it has no end of its own: it tells what went wrong
     finally:
         reporting.cancel()
         await asyncio.gather(reporting, return_exceptions=True)
@@ -156,14 +158,15 @@ async def _followed(server: ServerProcess, count: int, seconds: float) -> tuple[
 
 async def _report(talk: Talk, attempts: dict[int, dict[str, Any]]) -> None:
     """A point for each of some running trials, twice a second."""
-    steps = {number: (one["acked_seq"], one["last_step"]) for number, one in attempts.items()}
+    # A trial of this study has reported each of its steps: points and steps are numbered alike.
+    steps = {number: one["last_step"] for number, one in attempts.items()}
     beat = time.monotonic()
     while True:
-        for number, (seq, step) in steps.items():
+        for number, step in steps.items():
             point = {"step": step + 1, "metrics": {"val_loss": 0.5}}
-            body = {"token": 1, "first_seq": seq + 1, "points": [point]}
+            body = {"token": 1, "first_seq": step + 1, "points": [point]}
             await talk.post(f"{_API}/trials/{number}/attempts/1:report", body)
-            steps[number] = (seq + 1, step + 1)
+            steps[number] = step + 1
         beat += BEAT_SECONDS
         await asyncio.sleep(max(0.0, beat - time.monotonic()))
 
@@ -191,15 +194,13 @@ def _peer(outcome: Outcome, browser: Browser, venv: Path, folder: Path, count: i
         _board(venv, folder / "optuna.db") as address,
         visit(browser, f"{address}/dashboard/studies/1", patience=_PEER_SECONDS) as seen,
     ):
-        took = seen.until(_plotted, _PEER_SECONDS)
-        outcome.figure(
-            f"optuna-dashboard: until its curves are seen{'' if took is not None else ' (given up)'}",
-            "s",
-            [took if took is not None else _PEER_SECONDS],
-        )
+        took, memory = seen.patiently(_plotted, _PEER_SECONDS)
+        name = "until its curves are seen" if took is not None else "given up after"
+        outcome.figure(f"optuna-dashboard: {name}", "s", [_PEER_SECONDS if took is None else took])
         outcome.figure("optuna-dashboard: transferred", "kB", [seen.bytes / 1000])
-        outcome.figure("optuna-dashboard: longest task", "ms", [seen.longest_task_ms()])
-        outcome.figure("optuna-dashboard: renderer's memory", "MB", [seen.memory_mb()])
+        outcome.figure("optuna-dashboard: renderer's memory", "MB", [memory])
+        if took is not None:
+            outcome.figure("optuna-dashboard: longest task", "ms", [seen.longest_task_ms()])
 
 
 def _plotted(page: Page) -> bool:

@@ -6,6 +6,7 @@ told to read everything again (`resync`), so nobody holds up anybody, and nothin
 """
 
 import asyncio
+import itertools
 import logging
 import secrets
 from collections import Counter, deque
@@ -30,6 +31,8 @@ _WORKERS_EVERY = 6
 _QUIET_SECONDS = 10.0
 _LINGER_SECONDS = 5.0
 _STUDY = "study:"
+_LOG = "log:"
+_MOST_TOPICS = 100
 _READER = ""  # counted for each that reads, whatever it wants
 ALL = "all"
 WORKERS = "workers"
@@ -47,7 +50,7 @@ class Wish:
         return cls(
             frozenset(
                 f"{name}:{value}" if name in {"study", "log"} else name
-                for name, value in asked
+                for name, value in asked[:_MOST_TOPICS]
                 if name in {"study", "log", ALL, WORKERS}
             )
         )
@@ -94,12 +97,14 @@ class Hub:
             hello = to_json({"newest": self._newest})
             yield b"retry: 2000\n\n" + self._said(self._end, "resync" if place is None else "hello", hello)
             place = self._end if place is None else place
-            while not self._closed:
+            # Without writers there is nothing to wait for: whoever comes again starts new ones.
+            while self._writers:
                 changed = self._changed
                 if place < self._floor():
                     place = self._end
                     yield self._said(place, "resync", b"{}")
-                fresh = [one for one in self._messages if one.place > place] if place < self._end else []
+                # Places have no gaps: what is new are the last so many.
+                fresh = [self._messages[at] for at in range(place - self._end, 0)]
                 place = self._end
                 if told := "".join(one.text for one in fresh if wish.wants(one)):
                     yield told.encode()
@@ -127,8 +132,7 @@ class Hub:
         self._end += 1
         text = self._said(self._end, kind, to_json(data, inf_nan_mode="strings")).decode()
         self._messages.append(Message(self._end, frozenset(topics), text))
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._wake()
 
     def _join(self, wish: Wish) -> None:
         if self._resting is not None:
@@ -149,15 +153,24 @@ class Hub:
             self._resting = asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._rest)
 
     def _rest(self) -> None:
-        for writer in self._writers:
-            writer.cancel()
-        self._writers = ()
+        self._stop_writing()
         # What happens while nobody reads is not written down: nobody can go on from a place before it.
         self._messages.clear()
         self._end += 1
         self._newest = 0
 
+    def _stop_writing(self) -> None:
+        for writer in self._writers:
+            writer.cancel()
+        self._writers = ()
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
     async def _tell_events(self) -> None:
+        """Until the feed ends, for the server stops, or cannot be read: browsers then come again."""
         try:
             async for event in self.feed.follow(await self.feed.start(None), None, _QUIET_SECONDS):
                 if event is not None:
@@ -167,37 +180,34 @@ class Hub:
                     self._say(event.type, told, *topics, *([WORKERS] if event.worker else []))
         except BasinError as away:
             _log.warning("the pages cannot be told what happens just now: %s", away)
-        # The feed has come to its end, for the server stops; or it is away, and browsers had better come again.
-        self._writers[1].cancel()
-        self._writers = ()
+        except Exception:  # noqa: BLE001  # a writer that ended would leave its readers waiting for ever
+            _log.exception("the pages cannot be told what happens")
         self._closed = self.feed.closed
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._stop_writing()
 
     async def _tell_growth(self) -> None:
         points, ends = NewPoints(self.mirrors), LogEnds()
-        beat = 0
-        while True:
+        for beat in itertools.count(1):
             await asyncio.sleep(_TICK_SECONDS)
-            beat += 1
-            wanted = list(self._wanted)
-            if WORKERS in wanted and beat % _WORKERS_EVERY == 0:
+            if WORKERS in self._wanted and beat % _WORKERS_EVERY == 0:
                 self._say("workers", {}, WORKERS)
-            studies = [one.removeprefix(_STUDY) for one in wanted if one.startswith(_STUDY)]
-            logs = [one.removeprefix("log:") for one in wanted if one.startswith("log:")]
-            if not studies and not logs:
-                continue
             try:
-                anew, self._anew = self._anew, set()
-                grown = await self.store.read(partial(points.since, names=studies, anew=anew)) if studies else {}
-                longer = await self.store.read(partial(ends.since, wanted=logs)) if logs else ()
+                await self._tell_grown(points, ends)
             except BasinError as away:
                 _log.warning("new points cannot be told just now: %s", away)
-                continue
-            for study, found in grown.items():
-                self._say("points", {"study": study, "points": found}, f"{_STUDY}{study}")
-            for of in longer:
-                self._say("log", {"log": of}, f"log:{of}")
+            except Exception:  # noqa: BLE001  # one bad look must not be the last
+                _log.exception("new points cannot be told")
+
+    async def _tell_grown(self, points: NewPoints, ends: LogEnds) -> None:
+        studies = [one.removeprefix(_STUDY) for one in self._wanted if one.startswith(_STUDY)]
+        logs = [one.removeprefix(_LOG) for one in self._wanted if one.startswith(_LOG)]
+        anew, self._anew = self._anew, set()
+        grown = await self.store.read(partial(points.since, names=studies, anew=anew)) if studies else {}
+        longer = await self.store.read(partial(ends.since, wanted=logs)) if logs else ()
+        for study, found in grown.items():
+            self._say("points", {"study": study, "points": found}, f"{_STUDY}{study}")
+        for of in longer:
+            self._say("log", {"log": of}, f"{_LOG}{of}")
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> bool:

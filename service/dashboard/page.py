@@ -27,7 +27,6 @@ _HEADERS = {
     "cache-control": "no-store",
     # A form must say its Origin: with 'no-referrer' browsers send 'null' in its place.
     "referrer-policy": "same-origin",
-    "cross-origin-opener-policy": "same-origin",
 }
 Read = Callable[[Transaction], Mapping[str, Any]]
 

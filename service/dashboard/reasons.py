@@ -6,6 +6,7 @@ from service import words
 from service.domain.decision import Decision
 from service.domain.study import Study
 from service.domain.trial import Attempt, Trial
+from service.usecases.engine import judged
 
 _LONGEST = 160
 
@@ -77,14 +78,14 @@ def _who(decision: Decision, study: Study) -> str:
 
 
 def _basis(study: Study, decision: Decision) -> str:
-    value, cut, rank, n = (decision.basis.get(name) for name in ("value", "cut", "rank", "n"))
-    metric = study.definition.objectives[0].metric
-    parts = [f"{decision.reason[:1].upper()}{decision.reason[1:]}."] if decision.reason else []
-    if not parts and isinstance(value, int | float) and isinstance(cut, int | float):
-        parts.append(f"{metric} {words.number(float(value))} was worse than the cut {words.number(float(cut))}.")
-    if rank is not None and n is not None:
-        parts.append(f"Rank {rank} of {n} there.")
-    return " ".join(parts)
+    """In the scheduler's own words, or from the numbers: they may be of its own metric."""
+    if decision.reason:
+        return f"{decision.reason[:1].upper()}{decision.reason[1:]}."
+    value, cut = (decision.basis.get(name) for name in ("value", "cut"))
+    if not isinstance(value, int | float) or not isinstance(cut, int | float):
+        return ""
+    metric = judged(study.definition)
+    return f"{metric} {words.number(float(value))} was worse than the cut {words.number(float(cut))}."
 
 
 def _failure(trial: Trial, attempt: Attempt | None) -> str:

@@ -28,7 +28,9 @@ class Stretches:
 def of_study(tx: Transaction, mirrors: Mirrors, name: str, hours: float) -> Stretches:
     """The attempts at the trials of a study that began last."""
     study = tx.studies.get(name)
-    trials = [trial for trial in tuple(mirrors.of(tx, study).trials.values()) if trial.started_at is not None]
+    known = tuple(mirrors.of(tx, study).trials.values())
+    # What was added ran elsewhere, at times that nobody knows.
+    trials = [trial for trial in known if trial.started_at is not None and trial.origin != "added"]
     newest = sorted(trials, key=lambda trial: (trial.started_at or trial.created_at, trial.number))[-_TRIALS:]
     found = dict(tx.attempts.current(study.id, [trial.number for trial in newest]))
     attempts = list(found.values())

@@ -49,7 +49,7 @@ class Filled:
             "workers-table": "/workers?view=table",
             "worker": f"/workers/{self.worker}",
             "connect": "/workers/connect",
-            "events": "/events",
+            "events": f"/events?study={self.study}",
             "audit": "/events/audit",
             "missing": "/studies/nowhere",
         }

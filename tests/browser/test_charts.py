@@ -155,7 +155,7 @@ def test_a_brush_filters_everything_and_stands_in_the_address(
     assert seen(page, "slices", lambda one: one["shown"] == count)
     page.locator('[data-module="charts/parallel.js"]').get_by_role("button", name="table").click()
     expect(page.locator('[data-module="charts/parallel.js"] tbody tr')).to_have_count(count)
-    assert seen(page, "timeline", lambda one: one["bars"])["rows"] == ["node-0", "node-1"]
+    assert seen(page, "timeline", lambda one: one["bars"])["rows"] == ["node-0", "node-1"], "not what ran elsewhere"
     page.keyboard.press("t")
     assert seen(page, "slices", lambda one: one["drawn"] > 1)
 

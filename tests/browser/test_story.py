@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,9 @@ def guarded(tmp_path: Path) -> Iterator[tuple[ServerProcess, str]]:
     """A server on which nothing is yet, and that wants tokens; with one of an admin."""
     settings = Settings(database_url=f"sqlite:///{tmp_path}/basin.db", data_dir=tmp_path)
     bootstrap.migrate(settings)
-    token = bootstrap.create_token(settings, NewToken(name="anna", role="admin")).token
+    # In a thread of its own: the browser's driver has an event loop in this one.
+    with ThreadPoolExecutor(1) as aside:
+        token = aside.submit(bootstrap.create_token, settings, NewToken(name="anna", role="admin")).result().token
     with ServerProcess(settings.database_url, tmp_path, require_tokens="always", lease_ttl_seconds="10") as server:
         yield server, token
 

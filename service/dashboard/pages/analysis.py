@@ -55,11 +55,8 @@ async def compare(request: Request) -> Response:
             wrong = f"The study has no trial {missing[0]}. The others are shown."
         chosen = [found[number] for number in numbers if number in found]
         attempts = tx.attempts.current(study.id, [trial.number for trial in chosen])
-        nothing: Mapping[str, float] = {}
-        last = {
-            trial.number: Values(getattr(attempts.get(trial.number), "last_metrics", nothing) or nothing)
-            for trial in chosen
-        }
+        last = {trial.number: Reported() for trial in chosen}
+        last |= {number: Reported(one.last_metrics or {}) for number, one in attempts.items()}
         differing, alike = differences(chosen)
         return {
             **shown,
@@ -75,7 +72,7 @@ async def compare(request: Request) -> Response:
     return await page(request, "study/compare.html", read)
 
 
-class Values(dict[str, float]):
+class Reported(dict[str, float]):
     """Metrics that were reported last: of one that was not, None."""
 
     def __missing__(self, name: str) -> None:

@@ -127,7 +127,7 @@ def moments(
 
 
 def _cut(decision: Decision) -> str:
-    cut, rank, n = (decision.basis.get(name) for name in ("cut", "rank", "n"))
+    cut, rank = (decision.basis.get(name) for name in ("cut", "rank"))
     told = [f"cut {cut:.4g}"] if isinstance(cut, int | float) else []
-    told += [f"{rank} of {n}"] if rank is not None and n is not None else []
+    told += [f"rank {rank}"] if rank is not None else []
     return f" ({', '.join(told)})" if told else ""

@@ -40,7 +40,7 @@ class Importance {
     if (!this.told) return;
     const { told } = this, by = told.method === "ped_anova" ? "PED-ANOVA" : told.method;
     const age = told.state === "stale" ? ` · of an earlier moment, being computed anew` : "";
-    this.card.say(told.importances.length ? `importance (${by}) · best tenth in the range · best value${age}` : "");
+    this.card.say(told.importances.length ? `importance (${by}) · best tenth in the range · best value${age}` : "importance");
     if (!told.importances.length) {
       const text = told.state === "computing" ? "It is being worked out." : `It cannot be told yet: ${told.reason ?? "nothing has completed"}.`;
       return this.card.host.replaceChildren(make("p", { class: "hush" }, text));
