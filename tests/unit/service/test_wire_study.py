@@ -215,4 +215,4 @@ def test_a_patch_names_what_it_changes() -> None:
 
 def test_how_to_stop() -> None:
     assert StopStudy().running == "finish"
-    assert said(StopStudy, {"running": "kill"}) == ["running: must be one of 'finish' or 'cancel'"]
+    assert said(StopStudy, {"running": "drown"}) == ["running: must be one of 'finish', 'cancel' or 'kill'"]
