@@ -6,7 +6,7 @@ from torch import Tensor
 from trainers.chosen import Chosen
 from trainers.data.dataset import IGNORED, Data
 from trainers.space import BadParameter, real
-from trainers.techniques.technique import Technique
+from trainers.techniques.technique import Clash, Technique
 
 TECHNIQUE = Technique(
     kind="loss",
@@ -24,6 +24,12 @@ TECHNIQUE = Technique(
             most=2.0,
             summary="how much more rare classes count: 0 not at all, 1 so that each class counts the same",
             searched=False,
+        ),
+    ),
+    clashes=(
+        Clash(
+            {"class_weights": {"min": 1e-9}, "loss": ["mse", "mae", "huber"]},
+            "these losses know no weights of classes: take cross_entropy, focal, hinge, kl or bce, or class_weights 0",
         ),
     ),
 )

@@ -124,6 +124,15 @@ def test_class_weights_count_each_class_alike() -> None:
         class_weights.make(chosen("loss", class_weights=1.0), data(drawn(6, 4), NUMBERS))
 
 
+@pytest.mark.parametrize("name", catalog.values("loss"))
+def test_weights_are_refused_where_a_loss_would_pass_them_over(name: str) -> None:
+    """A weight that changes nothing would be searched in vain."""
+    unweighted = made(name)(OUTPUTS, LABELS if name != "kl" else SHARES)
+    weighted = made(name, class_weights=1.0)(OUTPUTS, LABELS if name != "kl" else SHARES)
+    assert bool(catalog.clashes({"loss": name, "class_weights": 0.5})) == (float(unweighted) == float(weighted))
+    assert not catalog.clashes({"loss": name, "class_weights": 0.0})
+
+
 @pytest.mark.parametrize("name", ["cross_entropy", "focal", "hinge", "bce"])
 def test_class_weights_find_the_rare_class(name: str) -> None:
     """Two clouds that overlap, one of them rare: weights make the model answer the rare one more often."""
