@@ -71,10 +71,10 @@ def ended(trials: dict[str, int], least: int) -> bool:
 
 def test_it_trains_stops_and_goes_on(tmp_path: Path) -> None:
     port = free_port()
-    for least in (2, 4):
+    for _ in range(2):
         up = Up(tmp_path, port)
         try:
-            trials = up.until(partial(ended, least=least))
+            trials = up.until(partial(ended, least=2))
             assert trials["running"] + trials["queued"] > 0, "there is something to go on with"
         finally:
             left = up.stop()

@@ -1,7 +1,7 @@
 """Sentences of your own and the class of each, word by word, by a GRU, an LSTM or a Transformer."""
 
-from trainers import chosen, crossvalidation, supervised
-from trainers.api import Trial
+from trainers import chosen, crossvalidation, finish, supervised
+from trainers.api import Trial, refits
 from trainers.data import catalog
 from trainers.models import catalog as models
 from trainers.models import words
@@ -26,7 +26,10 @@ DIMENSIONS = arranged(
 )
 
 
+@refits
 def train(trial: Trial) -> dict[str, float]:
     """Train one network, or one for each fold."""
     given = chosen.read(DIMENSIONS, params=trial.params, settings=trial.settings, log=trial.log)
+    if trial.purpose == "refit":
+        return finish.refit(trial, given, models.MODELS[given.text("model")], DATA[0])
     return crossvalidation.train(trial, given, models.MODELS[given.text("model")], DATA[0])
