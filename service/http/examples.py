@@ -119,7 +119,11 @@ WARM_STARTED = STUDY.model_copy(
 )
 PATCH = {"note and budget": {"value": {"note": "second round", "budget": {"max_trials": 200}}}}
 CREATE = {"a small network": {"value": study.DEFINITION_EXAMPLE}}
-STOP = {"let running trials finish": {"value": {"running": "finish"}}, "cancel them": {"value": {"running": "cancel"}}}
+STOP = {
+    "let running trials finish": {"value": {"running": "finish"}},
+    "cancel them": {"value": {"running": "cancel"}},
+    "kill them": {"value": {"running": "kill"}},
+}
 ASK = {
     "one trial": {
         "value": {"worker": "node-3:gpu0", "max_trials": 1, "request_id": "0d5b6a1c-9d0e-4c1b-9a57-54c3b1d6f7aa"}

@@ -82,7 +82,7 @@ def test_every_page_can_be_read_without_scripts(filled: Filled, window: Windows)
     for name, texts in shown.items():
         page.goto(seen.address + (filled.pages | filled.more)[name])
         text = page.locator("main").inner_text()
-        held = text + "".join(page.locator("textarea").all_inner_texts())
+        held = text + "".join(one.input_value() for one in page.locator("textarea").all())
         assert [one for one in texts if one not in held] == [], name
 
 

@@ -267,11 +267,12 @@ def test_several_studies_at_once(run: Run, server: FakeServer) -> None:
     assert [study["name"] for study in json.loads(run("study", "resume", "a", "b", "-o", "json").out)] == ["a", "b"]
 
 
-def test_stopping_may_cancel(run: Run, server: FakeServer) -> None:
+def test_stopping_may_cancel_or_kill(run: Run, server: FakeServer) -> None:
     server.add("a")
     run("study", "stop", "a")
     run("study", "stop", "a", "--cancel-running")
-    assert server.bodies == [{"running": "finish"}, {"running": "cancel"}]
+    run("study", "stop", "a", "--kill-running")
+    assert server.bodies == [{"running": "finish"}, {"running": "cancel"}, {"running": "kill"}]
 
 
 def test_deleting_without_a_terminal_needs_yes(run: Run, server: FakeServer) -> None:

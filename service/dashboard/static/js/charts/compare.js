@@ -6,7 +6,7 @@ import { lastOf, strokeLine } from "./curve-draw.js";
 import { address, read, whenChanged } from "./data.js";
 import { nearest } from "./nearest.js";
 import { Plot } from "./plot.js";
-import { scale, usual } from "./scale.js";
+import { scale, usual, whole } from "./scale.js";
 import { compared } from "./theme.js";
 
 const AXES = { step: "step", time: "hours of training", gpu: "GPU hours" };
@@ -53,6 +53,7 @@ class Compare {
     const values = this.lines.flatMap((one) => one.values).filter((value) => value !== null && (this.kind !== "log" || value > 0)), span = usual(values, this.told.direction);
     const least = values.reduce((one, other) => Math.min(one, other), Infinity), ends = this.lines.flatMap((one) => [one.at[0], one.at.at(-1)]);
     plot.x = scale("linear", ...(zoom?.x ?? [Math.min(...ends, Infinity) || 0, Math.max(...ends, 1)]), left, right);
+    if (this.axis === "step") plot.x = whole(plot.x);
     plot.y = scale(this.kind, ...(zoom?.y ?? [this.kind === "log" && Number.isFinite(least) ? least : span.low, span.high]), bottom, top);
     axes(plot, AXES[this.axis], this.told.metric);
     plot.inside(() => {

@@ -99,6 +99,7 @@ class Contour {
     plot.y = along(this.up, bottom, top);
     this.picture ??= this.paint();
     const x = (share) => left + share * (right - left), y = (share) => bottom - share * (bottom - top);
+    axes(plot, this.across.name, this.up.name);
     plot.inside(() => {
       context.imageSmoothingEnabled = true;
       context.drawImage(this.picture, left, top, right - left, bottom - top);
@@ -117,7 +118,6 @@ class Contour {
       for (const point of this.points) context.fillRect(x(point.x) - 1, y(point.y) - 1, 2, 2);
       context.globalAlpha = 1;
     });
-    axes(plot, this.across.name, this.up.name);
     this.legend(plot);
     this.card.say(`${this.columns.metrics[0]}, smoothed over ${this.points.length} trials`);
     plot.say(`${this.columns.metrics[0]} over ${this.across.name} and ${this.up.name}, from ${number(this.low)} to ${number(this.high)}, smoothed over ${this.points.length} trials.`);

@@ -10,7 +10,7 @@ import { address, refusal, together, whenChanged } from "./data.js";
 import { nearest } from "./nearest.js";
 import { unpack } from "./packed.js";
 import { Plot } from "./plot.js";
-import { scale } from "./scale.js";
+import { scale, whole } from "./scale.js";
 import { splat } from "./splat.js";
 import { colours, watchColours } from "./theme.js";
 import { keep, kept } from "./kept.js";
@@ -129,6 +129,7 @@ class Curves {
     const room = this.kind === "log" ? 0 : (high - low) * 0.04;
     const ys = plot.zoom?.y ?? [low - room, high + room / 2], xs = plot.zoom?.x ?? [extent.low, extent.high];
     plot.x = scale("linear", xs[0], xs[1], left, right);
+    if (this.axis === "step") plot.x = whole(plot.x);
     plot.y = scale(this.kind, ys[0], ys[1], bottom, top);
   }
 

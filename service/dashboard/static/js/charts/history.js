@@ -9,7 +9,7 @@ import { drawBeyond } from "./curve-draw.js";
 import { address } from "./data.js";
 import { nearestRow } from "./nearest.js";
 import { Plot } from "./plot.js";
-import { scale, usual } from "./scale.js";
+import { scale, usual, whole } from "./scale.js";
 import { colours, STATES } from "./theme.js";
 
 export function mount(element) {
@@ -60,7 +60,7 @@ class History {
       high = Math.max(high, low * 1.01);
     }
     const [first, last] = plot.zoom?.x ?? [columns.numbers[0] ?? 0, Math.max(1, columns.numbers.at(-1) ?? 1)];
-    plot.x = scale("linear", first, last, left + 4, right - 4);
+    plot.x = whole(scale("linear", first, last, left + 4, right - 4));
     plot.y = scale(this.kind, ...(plot.zoom?.y ?? [low, high]), bottom, top);
   }
 

@@ -16,6 +16,11 @@ export function scale(kind, low, high, from, to) {
     ticks: (count) => (log ? logTicks(low, high, count) : linearTicks(begin, end, count)) };
 }
 
+/** A scale of whole numbers, such as steps: it has no ticks between them. */
+export function whole(given) {
+  return { ...given, ticks: (count) => given.ticks(count).filter((tick) => Number.isInteger(tick.value)) };
+}
+
 function linearTicks(low, high, count) {
   const rough = (high / count - low / count);
   const power = 10 ** Math.floor(Math.log10(rough));

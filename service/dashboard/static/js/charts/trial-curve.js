@@ -7,7 +7,7 @@ import { drawBand, drawCuts, lastOf, strokeLine } from "./curve-draw.js";
 import { address, read, whenChanged } from "./data.js";
 import { nearest } from "./nearest.js";
 import { Plot } from "./plot.js";
-import { scale } from "./scale.js";
+import { scale, whole } from "./scale.js";
 import { colours, LETTER_OF, STATES } from "./theme.js";
 
 export function mount(element) {
@@ -61,7 +61,7 @@ class TrialCurve {
     const within = told.density?.values, low = Math.min(...real, within?.low ?? Infinity), high = Math.max(Math.min(Math.max(...real), (within?.high ?? Infinity) * 1.5), ...(mine?.values.slice(-1) ?? []).filter((value) => value !== null));
     const room = this.kind === "log" ? 0 : (high - low) * 0.05;
     const last = mine?.at.at(-1) ?? told.extent.high, end = Math.min(told.extent.high, Math.max(last * 2, told.extent.low + 1));
-    plot.x = scale("linear", ...(plot.zoom?.x ?? [told.extent.low, end]), left, right);
+    plot.x = whole(scale("linear", ...(plot.zoom?.x ?? [told.extent.low, end]), left, right));
     plot.y = scale(this.kind, ...(plot.zoom?.y ?? [low - room, high + room]), bottom, top);
     axes(plot, "step", told.metric);
     plot.inside(() => {
