@@ -21,6 +21,9 @@ os.environ["BASIN_TEST_SEED"] = str(SEED)
 # A shell that runs the suite in the background has it ignore Ctrl-C, and all that the tests start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# So would they ignore a hangup under nohup. What is handled here, whatever the handler does, is as usual with them.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 # One thread of arithmetic for each process, torch's too when it is loaded: several of them wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

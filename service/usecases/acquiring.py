@@ -9,7 +9,7 @@ from service.domain.actor import LOCAL, Actor
 from service.domain.errors import NotFound, WrongState
 from service.domain.worker import Worker, chosen, serves
 from service.usecases import ailing, leasing, settling, workers
-from service.usecases.attendance import LONGEST_WAIT_TTLS, Attendance
+from service.usecases.attendance import AGAIN_TTLS, Attendance
 from service.usecases.leasing import LEASES, Taker
 from service.usecases.lobby import Guest, Lobby
 from service.usecases.once import once
@@ -63,7 +63,7 @@ class Acquirer:
 
     async def acquire(self, worker_id: str, body: Acquire, actor: Actor = LOCAL) -> Acquired:
         """Trials of the studies that a worker can serve; if there are none, wait as long as it is willing to."""
-        until = time.monotonic() + min(body.wait_seconds, LONGEST_WAIT_TTLS * self._ttl_seconds)
+        until = time.monotonic() + body.wait_seconds
         before = self._nothing.pop(worker_id, None)
         if self._lobby is not None and body.wait_seconds and before is not None and _same(before, body):
             async with self._lobby.wait(before.worker, body.selectors) as guest:
@@ -95,11 +95,11 @@ class Acquirer:
     ) -> Acquired:
         """Wait, and look when called. Who waited in vain and comes again need not look, if nothing has happened."""
         answer = Acquired(leases=(), directive=workers.told(found.worker))
-        if self._attendance is not None:
-            self._attendance.waits(worker_id, body.instance)
         # Only the waiting is cut short, never a claim: its leases would belong to nobody.
         while not _done(answer) and (left := until - time.monotonic()) > 0:
-            await guest.wait(left)
+            if self._attendance is not None:
+                self._attendance.waits(worker_id, body.instance)
+            await guest.wait(min(left, AGAIN_TTLS * self._ttl_seconds))
             if guest.turn.is_set():
                 guest.look()
                 looked_at, heard_of = time.monotonic(), lobby.heard_of

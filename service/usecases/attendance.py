@@ -16,8 +16,8 @@ from service.usecases.record import worker_event
 _log = logging.getLogger(__name__)
 REST_TTLS = 2.0
 """A worker whose waiting is seen need not beat for so many times to live: it does so to tell of its GPUs."""
-LONGEST_WAIT_TTLS = 0.75
-"""Nobody waits for longer at once: he is to come again before he is thought to be gone."""
+AGAIN_TTLS = 0.75
+"""Who waits for longer than so many times to live is noted again, before he is thought to be gone."""
 
 
 @dataclass(slots=True)

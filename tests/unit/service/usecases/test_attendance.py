@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.usecases.attendance import LONGEST_WAIT_TTLS, Attendance
+from service.usecases.attendance import Attendance
 from service.usecases.beating import Beat, beat_together
 from service.usecases.lobby import Lobby
 from service.wire.worker import Heartbeat
@@ -87,9 +87,15 @@ def test_a_poll_is_noted_and_its_worker_may_rest_from_heartbeats(desk: Desk, wai
     assert desk.run(desk.store.write_together(beat_together, beat)).heartbeat_seconds > TTL
 
 
-def test_nobody_waits_until_he_is_thought_to_be_gone(desk: Desk, waiting: Fleet) -> None:
-    fleet = waiting
-    fleet.acquirer._ttl_seconds = 0.02
-    fleet.join()
-    assert LONGEST_WAIT_TTLS < 1
-    desk.run(asyncio.wait_for(fleet.acquiring(wait_seconds=40), 10))
+def test_who_waits_for_long_is_noted_again(desk: Desk, waiting: Fleet) -> None:
+    class Counting(Attendance):
+        noted = 0
+
+        def waits(self, worker_id: str, instance: str) -> None:
+            self.noted += 1
+
+    attendance = waiting.acquirer._attendance = Counting(desk.store, TTL, 0.0)
+    waiting.acquirer._ttl_seconds = 0.02
+    waiting.join()
+    desk.run(waiting.acquiring(wait_seconds=0.2))
+    assert attendance.noted > 3
