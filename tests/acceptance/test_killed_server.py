@@ -1,6 +1,7 @@
 """Nothing that was acknowledged is lost: the server is killed again and again while clients write."""
 
 import asyncio
+import os
 import random
 import sqlite3
 from dataclasses import dataclass, field
@@ -13,7 +14,8 @@ import pytest
 from service.wire.study import DEFINITION_EXAMPLE
 from tests.acceptance.server_process import ServerProcess
 
-KILLS = 50
+# Each of them is a start of the server, which takes seconds: more of them by hand.
+KILLS = int(os.environ.get("BASIN_TEST_KILLS", "20"))
 REPORTERS = 12
 ENQUEUERS = 4
 PARAMS = {"learning_rate": 0.001, "dropout": 0.2, "batch_size": 32, "optimizer": "adamw"}
