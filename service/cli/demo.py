@@ -35,7 +35,7 @@ STUDY: Json = {
         "batch_size": {"type": "ordinal", "values": [32, 64, 128, 256]},
     },
     "sampler": {"type": "tpe"},
-    "scheduler": {"type": "median", "startup_trials": 4, "warmup_steps": 1},
+    "scheduler": {"type": "asha", "mode": "stop", "min_resource": 2, "reduction_factor": 2},
     "budget": {"max_trials": 48},
     "trainer": {"name": TRAINER, "settings": {"epochs": 12}},
     "seed": 8420,
