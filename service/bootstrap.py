@@ -305,7 +305,10 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, let requests finish, then end."""
         await asyncio.to_thread(self._leaving)
-        self._app.state.served.feed.close()
+        served = self._app.state.served
+        served.feed.close()
+        if served.services.acquirer is not None:
+            served.services.acquirer.close()
         await super().shutdown(sockets)
 
 

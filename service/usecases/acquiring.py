@@ -60,6 +60,13 @@ class Acquirer:
         self._ttl_seconds = ttl_seconds
         self._drain_bad_machines = drain_bad_machines
         self._nothing: dict[str, Nothing] = {}
+        self._closing = False
+
+    def close(self) -> None:
+        """Let nobody wait any more: all who do are answered that there is nothing."""
+        self._closing = True
+        if self._lobby is not None:
+            self._lobby.call_all()
 
     async def acquire(self, worker_id: str, body: Acquire, actor: Actor = LOCAL) -> Acquired:
         """Trials of the studies that a worker can serve; if there are none, wait as long as it is willing to."""
@@ -99,8 +106,10 @@ class Acquirer:
         while not _done(answer) and (left := until - time.monotonic()) > 0:
             if self._attendance is not None:
                 self._attendance.waits(worker_id, body.instance)
+            if self._closing:
+                break
             await guest.wait(min(left, AGAIN_TTLS * self._ttl_seconds))
-            if guest.turn.is_set():
+            if guest.turn.is_set() and not self._closing:
                 guest.look()
                 looked_at, heard_of = time.monotonic(), lobby.heard_of
                 seen, answer = await self._try(worker_id, body, actor)

@@ -94,6 +94,11 @@ class Lobby:
             finally:
                 self._leave(guest)
 
+    def call_all(self) -> None:
+        """Call everybody who waits."""
+        for guest in self._guests:
+            guest.turn.set()
+
     def heard(self, event: Event) -> None:
         """Look again at a study that has changed; call a worker that has; hand on what a trial's end makes room for."""
         self.heard_of += 1

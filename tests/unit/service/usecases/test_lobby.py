@@ -376,3 +376,17 @@ def test_reruns_of_a_study_whose_search_has_ended_call_those_who_wait(fleet: Fle
     fleet.join(1)
     fleet.join(2)
     fleet.desk.run(run())
+
+
+def test_a_server_that_ends_answers_those_who_wait(desk: Desk, fleet: Fleet, lobby: Lobby) -> None:
+    fleet.join()
+
+    async def story() -> None:
+        scene = Scene(fleet, lobby)
+        await scene.wait(1)
+        fleet.acquirer.close()
+        (waited,) = scene.waiting
+        assert (await asyncio.wait_for(waited, 5)).leases == ()
+        assert (await asyncio.wait_for(fleet.acquiring(wait_seconds=LONG), 5)).leases == ()
+
+    desk.run(story())
