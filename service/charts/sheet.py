@@ -116,20 +116,24 @@ class ChartSheet:
 
     def _lines(self, wanted: Wanted) -> list[wire.Line]:
         best = self._columns.best(max(1, wanted.top)) if wanted.best else []
-        reasons: dict[int, str] = dict.fromkeys(self._columns.newest("pruned", wanted.pruned), "pruned")
-        reasons |= dict.fromkeys(best[: wanted.top], "top")
-        reasons |= dict.fromkeys(self._columns.newest("running", wanted.running), "running")
-        reasons |= dict.fromkeys(wanted.numbers, "asked")
-        reasons |= dict.fromkeys(best[:1], "best")
+        # The last reason that a trial has is the one that is told.
+        found: tuple[tuple[wire.Why, Iterable[int]], ...] = (
+            ("pruned", self._columns.newest("pruned", wanted.pruned)),
+            ("top", best[: wanted.top]),
+            ("running", self._columns.newest("running", wanted.running)),
+            ("asked", wanted.numbers),
+            ("best", best[:1]),
+        )
+        reasons = {number: why for why, numbers in found for number in numbers}
         return [self._line(number, why, wanted.axis) for number, why in reasons.items() if self._traces.get(number)]
 
-    def _line(self, number: int, why: str, axis: Axis) -> wire.Line:
+    def _line(self, number: int, why: wire.Why, axis: Axis) -> wire.Line:
         places, values = self._along(number, axis)
         kept = thinned(values, MOST_POINTS)
         return wire.Line(
             number=number,
             state=_STATES[self._columns.letter(number)],
-            why=why,  # type: ignore[arg-type]  # one of those above
+            why=why,
             at=tuple(shortened(places[kept], 6)),
             values=tuple(shortened(values[kept])),
         )

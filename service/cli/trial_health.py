@@ -1,6 +1,7 @@
 """A trial's health as `basin trial show` has it: the figures that its trainer reported, and what they are signs of."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -38,12 +39,16 @@ def _figures(points: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, st
             yield shown, sparkline(values), number(values[0], 3), number(values[-1], 3)
 
 
+def _is_up(flag: str, point: Mapping[str, Any]) -> bool:
+    return flag in point["metrics"]
+
+
 def _signs(points: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     """Each flag with the steps at which it was up, those in a row together."""
     flags = sorted({name for point in points for name in point["metrics"] if name.startswith(FLAG)})
     for flag in flags:
         spans = []
-        for up, run in groupby(points, lambda point, flag=flag: flag in point["metrics"]):  # type: ignore[misc]
+        for up, run in groupby(points, partial(_is_up, flag)):
             steps = [point["step"] for point in run]
             if up:
                 spans.append(number(steps[0]) if len(steps) == 1 else f"{number(steps[0])} to {number(steps[-1])}")

@@ -14,6 +14,9 @@ Scale = Literal["linear", "log"]
 Values = tuple[float | None, ...]
 """Numbers with five digits; null where there is none, or no finite one."""
 
+Why = Literal["best", "top", "running", "pruned", "asked"]
+"""Why a curve is shown as a line of its own."""
+
 
 class Span(Answer):
     """From where to where."""
@@ -47,7 +50,7 @@ class Line(Answer):
 
     number: int
     state: TrialState
-    why: Literal["best", "top", "running", "pruned", "asked"] = Field(description="Why it is among the lines.")
+    why: Why = Field(description="Why it is among the lines.")
     at: Values
     values: Values
 

@@ -75,7 +75,8 @@ class Asked:
         """From the address."""
         given = request.query_params
         state = given.get("state", "") if given.get("state") in {name for name, _, _ in STATES} else ""
-        order: TrialOrder = given["sort"] if given.get("sort") in get_args(TrialOrder) else "-number"  # type: ignore[assignment]
+        orders: tuple[TrialOrder, ...] = get_args(TrialOrder)
+        order: TrialOrder = next((one for one in orders if one == given.get("sort")), "-number")
         text = given.get("q", "").strip()
         try:
             return cls(state, text, order, conditions(text, study), None)

@@ -110,10 +110,17 @@ async def commit_checkpoint(
     if services.keeper is not None:
         done = await services.keeper.commit(Place(study, number, attempt, step), body, sender(request))
     else:
-        where = {"study": study, "number": number, "attempt": attempt, "step": step}
-        commit = partial(checkpointing.commit, body=checkpointing.kept_elsewhere(body), **where)  # type: ignore[arg-type]
-        more = {"ttl_seconds": services.lease_ttl_seconds, "actor": sender(request)}
-        done = await services.store.write(partial(commit, **more))
+        commit = partial(
+            checkpointing.commit,
+            study=study,
+            number=number,
+            attempt=attempt,
+            step=step,
+            body=checkpointing.kept_elsewhere(body),
+            ttl_seconds=services.lease_ttl_seconds,
+            actor=sender(request),
+        )
+        done = await services.store.write(commit)
     return answer(convert.checkpoint(study, done.checkpoint))
 
 
