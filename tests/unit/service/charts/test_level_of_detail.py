@@ -53,8 +53,8 @@ def plain_rows(drawn: Curves, extent: Extent) -> dict[int, list[float]]:
     rows = {}
     columns = np.linspace(extent.low, extent.high, COLUMNS).tolist()
     for number, (steps, values) in drawn.items():
-        # A point halfway between two columns may fall to either of them: that is the extent's to say.
-        first, last = extent.column(float(steps[0])), extent.column(float(steps[-1]))
+        ends = [(end - extent.low) / (extent.high - extent.low) * (COLUMNS - 1) for end in (steps[0], steps[-1])]
+        first, last = map(round, ends)
         rows[number] = [
             plain_value(at, steps, values) if first <= column <= last else math.nan for column, at in enumerate(columns)
         ]
