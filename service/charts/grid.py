@@ -167,7 +167,8 @@ def _between(at: Floats, places: Floats, values: Floats) -> Floats:
     left = np.clip(np.searchsorted(places, at, side="right") - 1, 0, len(places) - 1)
     right = np.minimum(left + 1, len(places) - 1)
     width = places[right] - places[left]
-    share = np.clip((at - places[left]) / np.where(width > 0, width, 1.0), 0.0, 1.0)
+    # Behind the last point there is nothing to go towards: an infinite one would become NaN on the way.
+    share = np.where(width > 0, np.clip((at - places[left]) / np.where(width > 0, width, 1.0), 0.0, 1.0), 0.0)
     with np.errstate(invalid="ignore", over="ignore"):
         line = values[left] + share * (values[right] - values[left])
     return np.where(share == 0, values[left], np.where(share == 1, values[right], line))

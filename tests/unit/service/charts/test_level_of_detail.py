@@ -8,7 +8,7 @@ import statistics
 import numpy as np
 import pytest
 
-from service.charts.grid import COLUMNS, ROWS, Extent, Grid
+from service.charts.grid import COLUMNS, ROWS, Extent, Grid, _between
 from service.charts.packed import MAGIC, NOT_A_NUMBER, TOP, Curve, packed
 from service.charts.span import Span, span_of
 from service.charts.thinning import Floats, shortened, thinned
@@ -59,6 +59,11 @@ def plain_rows(drawn: Curves, extent: Extent) -> dict[int, list[float]]:
             plain_value(at, steps, values) if first <= column <= last else math.nan for column, at in enumerate(columns)
         ]
     return rows
+
+
+def test_an_infinite_end_stays_infinite_at_the_column_behind_it() -> None:
+    found = _between(np.array([2.0, 2.4]), np.array([1.0, 2.0]), np.array([0.5, math.inf]))
+    assert found.tolist() == [math.inf, math.inf]
 
 
 def plain_counts(rows: dict[int, list[float]], span: Span) -> list[list[int]]:
