@@ -72,6 +72,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
                 _fill(url, cells, many)
                 # They train for minutes where a sampler takes seconds, and nobody renews their leases.
                 with ServerProcess(url, folder, log_level="warning", lease_ttl_seconds="3600") as server:
+                    processes.settle(server.pid)
                     _reports(outcome, kind, server, many)
                     for cell in cells:
                         _cell(outcome, kind, server, cell, peers[cell], 4.0 if arguments.quick else arguments.seconds)

@@ -1,6 +1,7 @@
 """What processes cost: their time on the processors, their memory, and databases for a benchmark to run on."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,9 @@ from pathlib import Path
 from tests.conformance.postgres import PostgresServer
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+_LOOK = 0.5
+_SETTLED = 0.05
+_PATIENCE = 60.0
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -27,6 +31,21 @@ def cpu_seconds(pid: int) -> float:
         fields = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
         total += sum(map(int, fields[11:15])) / _TICKS
     return total
+
+
+def settle(pid: int) -> None:
+    """Wait until a process and its children rest: what they do when they start is not what is measured.
+
+    They have begun when it is called, and use the processors until they are done.
+    """
+    end = time.monotonic() + _PATIENCE
+    used = cpu_seconds(pid)
+    while time.monotonic() < end:
+        time.sleep(_LOOK)
+        before, used = used, cpu_seconds(pid)
+        if used - before < _SETTLED * _LOOK:
+            return
+    raise TimeoutError(f"process {pid} has not come to rest in {_PATIENCE:g} s")
 
 
 def memory(pid: int) -> int:

@@ -19,8 +19,8 @@ STUDY = {
     "name": "d",
     "objectives": [{"metric": "val_loss"}],
     "space": {
-        "learning_rate": {"type": "float", "low": 0.001, "high": 0.1, "log": True},
-        "dropout": {"type": "float", "low": 0.0, "high": 0.5},
+        "learning_rate": {"type": "float", "low": 0.01, "high": 0.03, "log": True},
+        "dropout": {"type": "float", "low": 0.0, "high": 0.2},
     },
     "sampler": {"type": "random"},
     "scheduler": {"type": "none"},
