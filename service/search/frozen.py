@@ -81,6 +81,14 @@ class Look:
         return None if any(map(math.isnan, found)) else found
 
 
+class Frozen(FrozenTrial):
+    """A frozen trial, and the row that a sampler works out of it and need not work out again."""
+
+    __slots__ = ("row",)
+
+    row: bytes | None
+
+
 class Freezer:
     """Makes frozen trials of one study. What is the same in many of them is there once."""
 
@@ -142,7 +150,7 @@ def frozen(
     curve: dict[int, float] | None = None,
 ) -> FrozenTrial:
     """A trial in Optuna's form. It has no times, which no sampler or pruner reads, and its id is its number."""
-    return FrozenTrial(
+    trial = Frozen(
         number=number,
         trial_id=number,
         state=state,
@@ -156,3 +164,5 @@ def frozen(
         system_attrs={} if system is None else system,
         intermediate_values={} if curve is None else curve,
     )
+    trial.row = None
+    return trial

@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from service.search.distributions import Layout
 from service.search.seeds import Seeds
 from service.search.shared_space import SharedGroups, SharedSpace
+from service.search.tpe import Tpe
 from service.wire import sampler as wire
 
 # The grid's points are listed anew by each server process, and shuffled.
@@ -80,7 +81,8 @@ def _random(_: wire.RandomSampler, layout: Layout, seeds: Seeds) -> BaseSampler:
 
 
 def _tpe(options: wire.TpeSampler, layout: Layout, seeds: Seeds) -> BaseSampler:
-    sampler = samplers.TPESampler(
+    sampler = Tpe(
+        layout,
         seed=seeds.trial,
         n_startup_trials=options.startup_trials,
         n_ei_candidates=options.ei_candidates,
