@@ -25,13 +25,13 @@ from service.usecases.suggesting import Situation
 T = TypeVar("T")
 Run = Callable[[Callable[[], T]], Awaitable[T]]
 _log = logging.getLogger(__name__)
-_AHEAD = 3
+_AHEAD = 5
 _MOST_AHEAD = 20
 # So many wait at all times, however old; beyond that, what is taken next is made anew before more is added.
 _LEAST = 3
 _FRESH = 2
 _REST_SECONDS = 60.0
-_RUSH_SECONDS = 20.0
+_RUSH_SECONDS = 60.0
 _LOOK_SECONDS = 2.0
 _SETTLE_SECONDS = 0.01
 
