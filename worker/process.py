@@ -12,11 +12,11 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from worker import isolation, launch, messages
 from worker.launch import Launch
-from worker.messages import Command, Ended, Message, Task
+from worker.messages import Command, Ended, Message, Reported, Task
 from worker.zygotes import ANY, CannotFork, Exit, Forked, Zygotes
 
 LOG = "log"
@@ -27,6 +27,9 @@ _PIECE = 1 << 18
 _TO_EXIT = 10.0
 _TO_DUMP = 2.0
 _LOOK = 0.05
+# Who reports each step of some milliseconds would wake the agent at each, and pay for it: his points gather so long.
+_GATHER = 0.05
+_MUCH = 1 << 14
 
 
 class ProcessProblem(OSError):
@@ -183,9 +186,11 @@ class Process:
         buffer = bytearray()
         while data := await self._read(reader):
             buffer += data
+            points = True
             try:
                 for line in messages.lines(buffer):
                     message = messages.decode(line)
+                    points = points and isinstance(message, Reported)
                     if isinstance(message, Ended):
                         said = said or message
                     else:
@@ -195,6 +200,8 @@ class Process:
             except ValueError as error:
                 trouble = f"what it said could not be read: {error}"
                 break
+            if points and len(data) < _MUCH:
+                await self._let_gather()
         await self._last(said, trouble)
 
     async def _read(self, reader: asyncio.StreamReader) -> bytes:
@@ -208,6 +215,13 @@ class Process:
             return await asyncio.wait_for(reading, _TO_EXIT)
         except (TimeoutError, ConnectionError):
             return b""
+
+    async def _let_gather(self) -> None:
+        """Leave the line alone for a moment. What is sent meanwhile is with the kernel, also if the process dies."""
+        line = cast(asyncio.Transport, self._writer.transport)
+        line.pause_reading()
+        await asyncio.wait([self._forked.exited], timeout=_GATHER)
+        line.resume_reading()
 
     async def _last(self, said: Ended | None, trouble: str) -> None:
         """It has said all that it will: see it go, and say how."""

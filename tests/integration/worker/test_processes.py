@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,47 @@ def test_a_hundred_thousand_points_in_a_row_arrive_complete_and_in_order(bare: R
     assert told.ended.outcome == "completed"
     assert [one.seq for one in told.messages if isinstance(one, Reported)] == list(range(1, 100_001))
     assert told.points == [(step, {"loss": 1.0 / step}) for step in range(1, 100_001)]
+
+
+def test_who_reports_every_moment_wakes_the_agent_seldom(
+    bare: Running, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[float] = []
+    read = Process._read
+
+    async def counted(process: Process, reader: asyncio.StreamReader) -> bytes:
+        data = await read(process, reader)
+        reads.append(time.monotonic())
+        return data
+
+    monkeypatch.setattr(Process, "_read", counted)
+    source = """
+        import time
+
+        def train(trial):
+            for step in range(1, 101):
+                trial.report(step, 1.0 / step)
+                time.sleep(0.002)
+    """
+    told = bare.run(written(folder, source))
+    assert len(told.points) == 100
+    # The first ones tell of the start, the last ones of the end; between them an interval of 50 ms each.
+    assert len(reads) <= (reads[-1] - reads[0]) / 0.05 + 6
+
+
+def test_what_was_reported_is_kept_though_the_process_is_killed_at_once(bare: Running, folder: Path) -> None:
+    source = """
+        import os
+        import signal
+
+        def train(trial):
+            for step in range(1, 21):
+                trial.report(step, 1.0 / step)
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    told = bare.run(written(folder, source))
+    assert [step for step, _ in told.points] == list(range(1, 21))
+    assert told.ended.outcome == "failed"
 
 
 def test_training_goes_on_while_nobody_reads(bare: Running, folder: Path) -> None:
