@@ -52,14 +52,25 @@ class Link:
             try:
                 if self._waiting or self._backlog:
                     self._waiting.append(message)
-                else:
-                    self._backlog.add(messages.encode(message))
-                    self._push()
-                    if not self._backlog:
-                        return
+                elif self._sent_at_once(messages.encode(message)):
+                    return
             finally:
                 self._lock.release()
         self._awake.set()
+
+    def _sent_at_once(self, line: bytes) -> bool:
+        """Send what is all there is; what does not go at once waits its turn. It is the way of nearly all reports."""
+        try:
+            sent = self._sock.send(line, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._broken = True
+            return False
+        if sent == len(line):
+            return True
+        self._backlog.add(line[sent:])
+        return False
 
     def reported(self, step: int, metrics: Mapping[str, float], elapsed: float, cost: float | None) -> None:
         """One point of the curve."""
