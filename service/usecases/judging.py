@@ -1,5 +1,6 @@
-"""How a report gets its verdict: thought over outside of transactions."""
+"""How a report gets its verdict: thought over outside of transactions, and as a rule before the report is stored."""
 
+import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, replace
@@ -22,6 +23,7 @@ from service.wire.scheduler import AutoScheduler, NoScheduler
 T = TypeVar("T")
 Run = Callable[[Callable[[], T]], Awaitable[T]]
 Told = Literal["continue", "pause", "stop"]
+_log = logging.getLogger(__name__)
 _ATTEMPTS_KNOWN = 100_000
 _NEVER = 2**63
 """The step from which on a rerun is judged that goes the whole way."""
@@ -34,6 +36,18 @@ class Case:
     history: History
     trial: Trial
     curve: Curve
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """A verdict on a report that is not stored yet, and what it was taken for."""
+
+    expected: Taken
+    verdict: Verdict
+
+    def came(self, taken: Taken) -> bool:
+        """Whether the report was stored as it was expected to be, and nothing else has been decided by that."""
+        return _what(taken) == _what(self.expected) and taken.answer.directive.type == "continue"
 
 
 class Judge:
@@ -49,27 +63,70 @@ class Judge:
         self._take = partial(report_together, watches=Watches())
 
     async def report(self, item: ReportItem) -> Reported:
-        """Store the points; then, where a decision may fall, add its directive to the answer."""
-        taken = await self._store.write_together(self._take, item)
+        """Store the points with what is decided of them; the directive is added to the answer."""
+        foreseen = await self._foresee(item)
+        if foreseen is not None and _says_something(foreseen.verdict):
+            taken, directive = await self._store.write(partial(self._take_and_decide, item=item, foreseen=foreseen))
+        else:
+            taken, directive = await self._store.write_together(self._take, item), None
         if isinstance(taken.study.definition.scheduler, NoScheduler):
             return taken.answer
         self._curves.follow(taken)
-        if taken.answer.directive.type != "continue" or not taken.points or not self._may_decide(taken):
+        if taken.answer.directive.type != "continue" or not taken.points:
             return taken.answer
+        if foreseen is not None and foreseen.came(taken):
+            self._judged(taken.key, foreseen.verdict.next_step)
+            return _with(taken, directive)
+        return await self._judge(taken, item) if self._may_decide(taken) else taken.answer
+
+    async def _foresee(self, item: ReportItem) -> "Foreseen | None":
+        """Think of a report before it is stored, so that one commit serves for both; None where it is thought after.
+
+        It is for those whose curve is known here to the last point. Others must be stored first to know what they are.
+        """
+        expected = self._curves.ahead(item)
+        if expected is None or not self._may_decide(expected):
+            return None
+        try:
+            known = self._curves.with_points(expected)
+            case = await self._store.read(partial(self._case, study=item.study, number=item.number, known=known))
+            verdict = await self._think(case, expected) if case.trial.searches else None
+        except Exception:  # noqa: BLE001  # what was told is stored first; whatever is wrong shows again then
+            _log.debug("trial %d of study %r is judged after its report", item.number, item.study, exc_info=True)
+            return None
+        return None if verdict is None else Foreseen(expected, verdict)
+
+    def _take_and_decide(
+        self, tx: Transaction, item: ReportItem, foreseen: "Foreseen"
+    ) -> tuple[Taken, Directive | None]:
+        """Take a report in, and decide what was thought of it if it is what it was thought to be."""
+        (taken,) = self._take(tx, [item])
+        if isinstance(taken, BaseException):
+            raise taken
+        if not foreseen.came(taken):
+            return taken, None
+        return taken, _decide(tx, taken=taken, verdict=foreseen.verdict, token=item.report.token)
+
+    async def _judge(self, taken: Taken, item: ReportItem) -> Reported:
+        """Think of a report that is stored, and decide."""
         known = self._curves.of(taken)
         case = await self._store.read(partial(self._case, study=item.study, number=item.number, known=known))
         if known is None:
             self._curves.learn(taken, case.curve)
         if not case.trial.searches:
             return await self._rerun(case.trial, taken, item.report.token)
+        verdict = await self._think(case, taken)
+        self._judged(taken.key, verdict.next_step)
+        if not _says_something(verdict):
+            return taken.answer
+        decide = partial(_decide, taken=taken, verdict=verdict, token=item.report.token)
+        return _with(taken, await self._store.write(decide))
+
+    async def _think(self, case: Case, taken: Taken) -> Verdict:
         verdict: Verdict = await self._run(
             partial(self._engine.judge, case.history, case.trial, case.curve, _latest(taken))
         )
-        self._judged(taken.key, verdict.next_step)
-        if verdict.basis is None and not verdict.system and verdict.act == "continue":
-            return taken.answer
-        directive = await self._store.write(partial(_decide, taken=taken, verdict=verdict, token=item.report.token))
-        return taken.answer.model_copy(update={"directive": directive})
+        return verdict
 
     async def _rerun(self, trial: Trial, taken: Taken, token: int) -> Reported:
         """No scheduler judges a rerun. One that is to reproduce a trial is told when it has come as far."""
@@ -104,6 +161,18 @@ class Judge:
             known = curve(tx.points.curves(found.id, [number], judged(found.definition)).get(number, ()))
         # Reruns are no part of the history.
         return Case(history, history.trials.get(number) or tx.trials.get(found.id, number), known)
+
+
+def _what(taken: Taken) -> tuple[object, ...]:
+    return taken.key, taken.before, taken.points, taken.resumes
+
+
+def _says_something(verdict: Verdict) -> bool:
+    return verdict.basis is not None or bool(verdict.system) or verdict.act != "continue"
+
+
+def _with(taken: Taken, directive: Directive | None) -> Reported:
+    return taken.answer if directive is None else taken.answer.model_copy(update={"directive": directive})
 
 
 def _latest(taken: Taken) -> Latest:

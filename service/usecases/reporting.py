@@ -67,7 +67,7 @@ def report_together(
     keys = {key for item in items if (key := _key(studies[item.study], item)) is not None}
     attempts = dict(tx.attempts.lock(sorted(keys, key=_order)))
     results: list[Taken | BaseException] = []
-    points: list[Point] = []
+    told_points: list[Point] = []
     changed: dict[AttemptKey, Attempt] = {}
     stops: dict[AttemptKey, Stop] = {}
     for item in items:
@@ -89,10 +89,10 @@ def report_together(
             results.append(refusal)
             continue
         attempts[key] = changed[key] = attempt
-        points += new
+        told_points += new
         answer = Reported(acked_seq=attempt.acked_seq, directive=attempt.directive or GO_ON)
         results.append(Taken(answer, study, key, before.last_step, tuple(new), attempt.resumes))
-    tx.points.append(points)
+    tx.points.append(told_points)
     tx.attempts.progress(list(changed.values()))
     compared = resuming.compare(tx, changed.values(), studies.values())
     changed |= compared
@@ -121,33 +121,30 @@ def take(attempt: Attempt, report: Report, now: datetime, ttl_seconds: float) ->
             f"the report begins with point {report.first_seq}, the last one that is stored is {attempt.acked_seq}",
             acked_seq=attempt.acked_seq,
         )
-    points = [
-        Point(
-            key=attempt.key,
-            seq=report.first_seq + place,
-            step=new.step,
-            metrics=new.metrics,
-            elapsed=new.elapsed,
-            cost=new.cost,
-        )
-        for place, new in enumerate(report.points)
-        if place >= known
-    ]
-    _steps_grow(attempt, points, known)
+    new = points(attempt.key, report)[known:]
+    _steps_grow(attempt, new, known)
     renewed = now + timedelta(seconds=ttl_seconds)
-    if not points:
-        return replace(attempt, expires_at=renewed), points
+    if not new:
+        return replace(attempt, expires_at=renewed), new
     return (
         replace(
             attempt,
             state="running",
             expires_at=renewed,
-            acked_seq=points[-1].seq,
-            last_step=points[-1].step,
-            last_metrics=points[-1].metrics,
+            acked_seq=new[-1].seq,
+            last_step=new[-1].step,
+            last_metrics=new[-1].metrics,
         ),
-        points,
+        new,
     )
+
+
+def points(key: AttemptKey, report: Report) -> list[Point]:
+    """The points of a report, as they are stored."""
+    return [
+        Point(key=key, seq=seq, step=new.step, metrics=new.metrics, elapsed=new.elapsed, cost=new.cost)
+        for seq, new in enumerate(report.points, start=report.first_seq)
+    ]
 
 
 def live(attempt: Attempt | None, key: AttemptKey, token: int, actor: Actor) -> Attempt:

@@ -1,11 +1,13 @@
 """The curves of running attempts, remembered point by point: whoever judges one need not read it again."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from service.domain.trial import AttemptKey
+from service.domain.trial import AttemptKey, Point
 from service.usecases.engine import Curve, judged
-from service.usecases.reporting import Taken
+from service.usecases.reporting import GO_ON, ReportItem, Taken, points
+from service.wire.lease import Reported
 
 _ATTEMPTS_KNOWN = 10_000
 
@@ -15,6 +17,7 @@ class _Known:
     metric: str
     last_step: int | None
     curve: Curve
+    last: Taken
 
 
 class RunningCurves:
@@ -22,6 +25,7 @@ class RunningCurves:
 
     def __init__(self) -> None:
         self._known: OrderedDict[AttemptKey, _Known] = OrderedDict()
+        self._studies: dict[str, int] = {}
 
     def follow(self, taken: Taken) -> None:
         """Add the points of a report that stands in the database."""
@@ -30,17 +34,16 @@ class RunningCurves:
         metric = judged(taken.study.definition)
         known = self._known.get(taken.key)
         if known is None and taken.before is None and taken.key.attempt == 1:
-            known = self._known[taken.key] = _Known(metric, None, Curve())
+            known = self._known[taken.key] = _Known(metric, None, Curve(), taken)
         if known is None:
             return
         if (known.metric, known.last_step) != (metric, taken.before):
             # Another process took in what lies between, or the study is judged by something else now.
             del self._known[taken.key]
             return
-        for point in taken.points:
-            if metric in point.metrics:
-                known.curve.add(point.step, point.metrics[metric])
-        known.last_step = taken.points[-1].step
+        _add(known.curve, metric, taken.points)
+        known.last_step, known.last = taken.points[-1].step, taken
+        self._studies[taken.study.name] = taken.key.study_id
         self._known.move_to_end(taken.key)
         if len(self._known) > _ATTEMPTS_KNOWN:
             self._known.popitem(last=False)
@@ -49,7 +52,7 @@ class RunningCurves:
         """Take over a curve that was read, if it ends where this report does."""
         last = taken.points[-1].step
         if curve and curve.steps[-1] == last:
-            self._known[taken.key] = _Known(judged(taken.study.definition), last, curve.copy())
+            self._known[taken.key] = _Known(judged(taken.study.definition), last, curve.copy(), taken)
 
     def of(self, taken: Taken) -> Curve | None:
         """The curve up to this report, if it is known."""
@@ -57,3 +60,27 @@ class RunningCurves:
         if known is None or known.last_step != taken.points[-1].step:
             return None
         return known.curve.copy()
+
+    def ahead(self, item: ReportItem) -> Taken | None:
+        """What a report will be once it is taken in, if all before it is known here. It may yet come otherwise."""
+        known = self._known.get(AttemptKey(self._studies.get(item.study, 0), item.number, item.attempt))
+        if known is None or known.last.answer.acked_seq + 1 != item.report.first_seq:
+            return None
+        new = points(known.last.key, item.report)
+        answer = Reported(acked_seq=new[-1].seq, directive=GO_ON)
+        return replace(known.last, answer=answer, before=known.last_step, points=tuple(new)) if new else None
+
+    def with_points(self, taken: Taken) -> Curve | None:
+        """The curve with the points of a report that is still to be taken in."""
+        known = self._known.get(taken.key)
+        if known is None or known.last_step != taken.before:
+            return None
+        curve = known.curve.copy()
+        _add(curve, known.metric, taken.points)
+        return curve
+
+
+def _add(curve: Curve, metric: str, new: Sequence[Point]) -> None:
+    for point in new:
+        if metric in point.metrics:
+            curve.add(point.step, point.metrics[metric])
