@@ -58,6 +58,8 @@ def _copy(session: Session, study: str, kind: str, points: bool, target: BinaryI
     import httpx2
 
     written = 0
+    if kind == "html":
+        session.screen.progress("the server puts the report together ...")
     with session.client.export(study, kind, points=points) as response:
         try:
             for chunk in response.iter_bytes():

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, get_args
 
 from service.charts.trial_columns import MOST_SHOWN
+from service.dashboard.report.packing import packed
 from service.dashboard.report.thinning import thinned
 from service.usecases.analysis.analyses import Analyses
 from service.usecases.charting import Charts, Wanted
@@ -13,20 +15,23 @@ from service.wire.analysis import BestTrials, Importances
 from service.wire.charts import Axis, Columns, Curves, Scale
 from service.wire.study import Study
 
+MOST_CURVE_LETTERS = 2_800_000
+"""How long single curves may be in the file: with all that stands beside them it stays below five megabytes."""
 _FRONT_ROWS = 1_000
 _MOST_BEST = 200
-# Together they are shorter than a client is patient with a server that says nothing.
-_WAIT_SECONDS = 10.0
-_PATIENCE_SECONDS = 30.0
+_WAIT_SECONDS = 20.0
+_PATIENCE_SECONDS = 90.0
 _PAUSE_SECONDS = 0.2
+
+_VIEWS: tuple[tuple[Axis, Scale], ...] = tuple(product(get_args(Axis), get_args(Scale)))
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What there is to draw: by the addresses that charts ask for, and bytes of all curves by axis and scale."""
+    """What there is to draw: by the addresses that charts ask for, and all curves, packed, by axis and scale."""
 
     by_address: Mapping[str, Any]
-    all_curves: Mapping[str, bytes]
+    single_curves: Mapping[str, str]
     best: BestTrials
     columns: Columns
     unread: int
@@ -38,14 +43,9 @@ async def gather(study: Study, analyses: Analyses, charts: Charts) -> Answers:
     name, several = study.name, len(study.definition.objectives) > 1
     curves = await _read_whole(charts, name)
     seen: dict[str, Curves] = {"step.linear": curves}
-    packed: dict[str, bytes] = {}
-    for axis in get_args(Axis):
-        for scale in get_args(Scale):
-            key = f"{axis}.{scale}"
-            if key not in seen:
-                seen[key] = await charts.curves(name, None, Wanted(axis=axis, scale=scale))
-            if curves.of <= MOST_SHOWN:
-                packed[key] = await charts.packed(name, None, axis, scale)
+    for axis, scale in _VIEWS[1:]:
+        seen[f"{axis}.{scale}"] = await charts.curves(name, None, Wanted(axis=axis, scale=scale))
+    single = await _single_curves(charts, name) if curves.of <= MOST_SHOWN else {}
     names = [*(await charts.columns(name, None)).param_names]
     front = await analyses.pareto(name, _FRONT_ROWS, None) if several else None
     members = {one.number for one in front.trials} if front else set()
@@ -61,7 +61,7 @@ async def gather(study: Study, analyses: Analyses, charts: Charts) -> Answers:
     }
     if front is not None:
         told["pareto"] = front
-    return Answers(told, packed, best, columns, curves.of - curves.read)
+    return Answers(told, single, best, columns, curves.of - curves.read)
 
 
 def _settled(importances: Importances) -> Importances:
@@ -70,6 +70,21 @@ def _settled(importances: Importances) -> Importances:
         return importances
     reason = "it was still being worked out when this file was made"
     return importances.model_copy(update={"state": "unknown", "reason": reason})
+
+
+async def _single_curves(charts: Charts, name: str) -> Mapping[str, str]:
+    """As many as fit, those along steps first."""
+    found: dict[str, str] = {}
+    left = MOST_CURVE_LETTERS
+    for axis, scale in _VIEWS:
+        content = await charts.packed(name, None, axis, scale)
+        # Packing megabytes takes a moment, in which others are answered.
+        text = await asyncio.to_thread(packed, content)
+        left -= len(text)
+        if left < 0:
+            break
+        found[f"{axis}.{scale}"] = text
+    return found
 
 
 async def _read_whole(charts: Charts, name: str) -> Curves:

@@ -1,10 +1,8 @@
 """Writes a report: everything that the page needs goes into it, and its policy lets nothing else run or come in."""
 
 import asyncio
-import gzip
 import hashlib
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -18,6 +16,7 @@ from service.dashboard.page import environment
 from service.dashboard.report.answers import Answers, gather
 from service.dashboard.report.bundle import bundle
 from service.dashboard.report.listing import rows
+from service.dashboard.report.packing import packed
 from service.http import convert
 from service.usecases import reading
 from service.usecases.analysis.analyses import Analyses
@@ -27,8 +26,6 @@ from service.usecases.ports import Store
 from service.usecases.reading import StudyView
 from service.wire.study import Study
 
-MOST_CURVE_BYTES = 2_800_000
-"""How many bytes of the file single curves may take: with all that stands beside them it stays below five megabytes."""
 _ENTRY = "js/report/main.js"
 _STYLES = ("css/tokens.css", "css/frame.css", "css/charts.css")
 _FRONT_SHOWN = 20
@@ -67,8 +64,8 @@ class Reports:
                 rows=rows(answers.columns),
                 unread=answers.unread,
                 written=study.definition.model_dump(mode="json", exclude_defaults=True),
-                answers=_packed(to_json(answers.by_address)),
-                curves=dict(_fitting(answers.all_curves)),
+                answers=packed(to_json(answers.by_address)),
+                curves=answers.single_curves,
                 policy=policy(script, style),
                 script=script,
                 style=style,
@@ -100,19 +97,3 @@ def policy(script: str, style: str) -> str:
 
 def _hash(text: str) -> str:
     return b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _packed(content: bytes) -> str:
-    """Bytes as letters that nothing in a page mistakes for anything else."""
-    return b64encode(gzip.compress(content, 6, mtime=0)).decode()
-
-
-def _fitting(curves: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
-    """As many of the packed curves as fit, those along steps first."""
-    left = MOST_CURVE_BYTES
-    for key, content in curves.items():
-        packed = _packed(content)
-        left -= len(packed)
-        if left < 0:
-            return
-        yield key, packed

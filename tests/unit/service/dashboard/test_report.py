@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import pytest
 
-from service.dashboard.report import thinning, writing
+from service.dashboard.report import answers, thinning, writing
 from service.dashboard.report.bundle import Unbundled, bundle
 from service.dashboard.report.listing import rows
 from service.wire.charts import Column, Columns
@@ -44,8 +44,8 @@ def report(api: Api, study: str) -> str:
 def held(text: str) -> dict[str, Any]:
     """The answers that a report holds."""
     (packed,) = (body for kind, body in SCRIPT.findall(text) if "data-answers" in kind)
-    answers: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(packed)))
-    return answers
+    told: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(packed)))
+    return told
 
 
 def made(api: Api, **more: Any) -> str:
@@ -94,15 +94,15 @@ def test_what_a_study_says_is_text_and_nothing_else(api: Api) -> None:
 def test_a_report_holds_what_the_api_answers(api: Api) -> None:
     study = made(api, objectives=[{"metric": "loss"}, {"metric": "size"}])
     text = report(api, study)
-    answers, address = held(text), f"/v1/studies/{study}"
-    assert answers["pareto"] == api.ok("GET", f"{address}/pareto")
-    assert answers["study"] == api.ok("GET", address)
-    assert answers["best"] == api.ok("GET", f"{address}/best?count=2")
-    assert answers["columns"] == api.ok("GET", f"{address}/columns")
+    told, address = held(text), f"/v1/studies/{study}"
+    assert told["pareto"] == api.ok("GET", f"{address}/pareto")
+    assert told["study"] == api.ok("GET", address)
+    assert told["best"] == api.ok("GET", f"{address}/best?count=2")
+    assert told["columns"] == api.ok("GET", f"{address}/columns")
     for axis in ("step", "time", "gpu"):
         for scale in ("linear", "log"):
             wanted = f"axis={axis}&scale={scale}"
-            assert answers["curves"][f"{axis}.{scale}"] == api.ok("GET", f"{address}/curves?{wanted}")
+            assert told["curves"][f"{axis}.{scale}"] == api.ok("GET", f"{address}/curves?{wanted}")
             (packed,) = re.findall(f'data-curves="{axis}.{scale}">([^<]+)<', text)
             whole = api.get(f"{address}/curves/all?{wanted}").content
             assert gzip.decompress(base64.b64decode(packed)) == whole
@@ -120,7 +120,7 @@ def test_it_can_be_read_without_scripts(api: Api) -> None:
 def test_curves_that_do_not_fit_are_left_out(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     study = made(api)
     sizes = [len(one) for one in re.findall('data-curves="[^"]+">([^<]+)<', report(api, study))]
-    monkeypatch.setattr(writing, "MOST_CURVE_BYTES", sum(sizes[:2]))
+    monkeypatch.setattr(answers, "MOST_CURVE_LETTERS", sum(sizes[:2]))
     assert re.findall('plain" data-curves="([^"]+)"', report(api, study)) == ["step.linear", "step.log"]
 
 
