@@ -35,7 +35,7 @@ def study(clerk: Clerk) -> str:
 
 
 def ready(page: Page) -> Any:
-    return seen(page, NAME, lambda one: one["places"] and one["took"])
+    return seen(page, NAME, lambda one: one["places"] and one.get("took"))
 
 
 def drawing(page: Page) -> Locator:

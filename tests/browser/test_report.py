@@ -93,6 +93,23 @@ def test_a_file_from_the_disk_draws_all_charts(
     assert seen(page, "curves", lambda one: one["all"] and one["axis"] == "time" and one["scale"] == "log")
 
 
+def test_what_does_not_fit_is_said_and_nothing_else_is_shown_in_its_place(
+    browser: Browser, reported: Path, tmp_path: Path
+) -> None:
+    small = tmp_path / "small.html"
+    small.write_text(reported.read_text().replace('plain" data-curves="gpu.linear"', 'plain" data-none'))
+    page = browser.new_context().new_page()
+    page.goto(f"{small.as_uri()}?curves=all.linear.step")
+    assert seen(page, "curves", lambda one: one["all"])
+    card = page.locator('[data-module="charts/curves.js"]')
+    card.get_by_role("button", name="GPU h").click()
+    expect(card.locator(".chart-trouble")).to_contain_text("All curves along hours on GPUs are not in this file")
+    assert card.get_by_role("button", name="Try again").count() == 0
+    told = seen(page, "curves", lambda one: one["all"] is None and one["domain"][1] < 1)
+    assert told["axis"] == "gpu", "not what lay along steps"
+    page.context.close()
+
+
 def test_its_charts_tell_zoom_turn_brush_and_select(opened: Callable[..., Page]) -> None:
     page = opened()
     told = seen(page, "history", lambda one: one["best"] and one["places"])

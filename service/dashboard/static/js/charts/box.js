@@ -73,10 +73,20 @@ function edge(plot, camera, axis, ticks, title) {
     widest = Math.max(widest, wide);
     context.fillText(tick.text, x + outX * TICK, y + outY * TICK);
   }
-  const off = TITLE + (align === "center" ? 0 : widest * Math.abs(outX) * 0.6), width = context.measureText(title).width;
-  const room = align === "center" ? [width / 2, width / 2] : align === "right" ? [width, 0] : [0, width];
-  const x = Math.min(Math.max(middle[0] + outX * off, room[0] + 6), plot.width - room[1] - 6);
-  label(context, title, x, Math.min(Math.max(middle[1] + outY * off, 10), plot.height - 30), colour.text, align);
+  if (axis === 2) {
+    // Beside its ticks the upright one would need as much room again: its title stands on top of it.
+    const [x, y] = begin[1] < end[1] ? begin : end;
+    return named(plot, title, x, y - TICK, "center");
+  }
+  const off = TITLE + (align === "center" ? 0 : widest * Math.abs(outX) * 0.6);
+  named(plot, title, middle[0] + outX * off, middle[1] + outY * off, align);
+}
+
+/** A title, as near to its place as the picture has room for it. */
+function named(plot, title, x, y, align) {
+  plot.context.font = `600 11px ${colours().sans}`;
+  const width = plot.context.measureText(title).width + 4, before = align === "center" ? width / 2 : align === "right" ? width : 0;
+  label(plot.context, title, Math.min(Math.max(x, before), plot.width - width + before), Math.min(Math.max(y, 10), plot.height - 30), colours().text, align);
 }
 
 function spot(axis, at, side, where, along, end) {

@@ -1,5 +1,5 @@
 // Ten thousand points in one picture: the mask of each shape is made once, and stamped into the pixels, the farthest
-// point first. Drawing each as a path takes ten times as long, and a box that is turned has a few milliseconds.
+// point first. Drawing each as a path takes six times as long, and a box that is turned has a few milliseconds.
 import { SIGNS } from "./axes.js";
 
 const LAYERS = 64;

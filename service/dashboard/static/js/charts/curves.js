@@ -71,7 +71,9 @@ class Curves {
       if (this.mode === "all") await this.loadAll(asked);
       this.plot.redraw();
     } catch (error) {
-      if (asked === this.asked) this.card.fail(error, () => this.load());
+      if (asked !== this.asked) return;
+      this.card.fail(error, () => this.load());
+      this.plot.redraw();
     }
   }
 

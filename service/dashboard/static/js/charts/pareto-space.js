@@ -42,7 +42,7 @@ class ParetoSpace {
     this.card = new Card(element, { title: "Pareto front of three objectives", table: () => this.table(), picture: () => this.plot.canvas, data: () => address(this.study, "pareto") });
     this.card.switch("Scale", [["linear", "lin"], ["log", "log"]], this.kind, (value) => { this.kind = value; this.lay(); }, "l");
     this.pickers = this.card.header.insertBefore(make("span", { class: "pickers", hidden: true }), this.card.note);
-    this.plot = new Plot(this.card.host, { height: 480, edge: { left: 12, right: 12, top: 12, bottom: 34 }, draw: (plot) => this.draw(plot), at: (plot, place) => this.at(plot, place),
+    this.plot = new Plot(this.card.host, { height: 480, edge: { left: 30, right: 30, top: 18, bottom: 34 }, draw: (plot) => this.draw(plot), at: (plot, place) => this.at(plot, place),
       zoomed: () => this.camera.reset(), drag: { begin: (plot, at) => this.begin(at), move: (plot, at) => this.move(at), end: (plot, at) => this.end(at) } });
     this.card.host.classList.add("turning");
     this.card.host.append(this.buttons());
