@@ -19,6 +19,9 @@ const STEP = Math.PI / 36;
 const A_PIXEL = 0.008;
 const ZOOM = 1.2;
 const MOST_DROPS = 12;
+/** Of more points the common ones are smaller: they cover one another otherwise, and take longer. */
+const MANY = 3000;
+const SMALL = 1.3;
 /** What the points are: shape and colour say the same, the front last, so that it lies on top. */
 const KINDS = [
   { name: "beaten", said: "completed", shape: "dot", size: 1.8, colour: "muted", alpha: 0.75 },
@@ -208,7 +211,7 @@ class ParetoSpace {
   /** All points as one picture. What a brush leaves out is faint, and what is far a little fainter than what is near. */
   stamped(plot) {
     const { dense } = plot, kept = passing(), { numbers } = this.columns, colour = colours();
-    const looks = KINDS.map((kind) => ({ mask: mask(kind.shape, kind.size, dense), paint: rgb(colour[kind.colour]), alpha: kind.alpha }));
+    const looks = KINDS.map((kind) => ({ mask: mask(kind.shape, kind === KINDS[BEATEN] && this.rows.length > MANY ? SMALL : kind.size, dense), paint: rgb(colour[kind.colour]), alpha: kind.alpha }));
     this.cloud.clear(plot.canvas.width, plot.canvas.height);
     const order = farFirst(this.depths, -1.75, 1.75);
     for (const front of [false, true]) {
