@@ -1,7 +1,9 @@
 """The front of three objectives: it is turned and zoomed, tells what lies under the pointer, and is a table, too."""
 
 import math
+import random
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,11 +12,24 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.clerk import Clerk
 from tests.browser.conftest import Windows
 from tests.browser.drawn import canvas, chart, drag, linked, seen
+from tests.browser.test_pages import AXE, RULES, violations
 from tests.browser.waiting import until
 
 NAME = "pareto-space"
 PARAMS = {"lr": 0.01, "depth": 3, "optimizer": "sgd"}
 THREE = [{"metric": "val_loss"}, {"metric": "speed", "direction": "maximize"}, {"metric": "memory"}]
+PLACED = """async ([points, turn, tilt]) => {
+  const main = document.querySelector('script[type=module]').src;
+  const from = (name) => import(main.replace('main.js', `charts/${name}.js`));
+  const [{ Camera }, { farFirst }] = await Promise.all([from('camera'), from('cloud')]);
+  const camera = new Camera(), [xs, ys, depths] = [0, 1, 2].map(() => new Float32Array(points.length / 3));
+  camera.by(turn, tilt);
+  camera.frame({ left: 0, top: 0, right: 600, bottom: 400 });
+  camera.placeAll(points, xs, ys, depths);
+  const rows = [...xs.keys()];
+  return { single: rows.map((row) => camera.place(points.slice(3 * row, 3 * row + 3))),
+    together: rows.map((row) => [xs[row], ys[row], depths[row]]), order: [...farFirst(depths, -1.75, 1.75)] };
+}"""
 # The first three are beaten by no other; the fourth is by each of them; the fifth would beat all, and is infeasible.
 TRIALS = [(1.0, 5.0, 9.0), (2.0, 9.0, 5.0), (9.0, 10.0, 1.0), (9.0, 4.0, 9.5), (0.5, 11.0, 0.5)]
 
@@ -166,3 +181,30 @@ def test_of_four_objectives_three_are_chosen(clerk: Clerk, window: Windows) -> N
     told = seen(page, NAME, lambda one: one["chosen"] == ["energy", "speed", "val_loss"])
     assert told["titles"][0] == "energy ↓"
     expect(page.locator(f'[data-module="charts/{NAME}.js"] .note')).to_contain_text("in all 4 objectives")
+
+
+def test_the_page_with_the_box_is_accessible(study: str, window: Windows) -> None:
+    page = window(reduced_motion="reduce").open(f"{study}/analysis")
+    ready(page)
+    page.get_by_role("button", name="Nearer").focus()
+    page.evaluate(AXE)
+    wrong = []
+    for scheme in RULES:
+        page.emulate_media(color_scheme=scheme)
+        wrong += violations(page, scheme)
+    assert wrong == []
+
+
+def test_many_points_are_placed_as_one_is_and_stamped_from_far_to_near(study: str, window: Windows) -> None:
+    page = window().open(f"{study}/analysis")
+    ready(page)
+    seed = random.SystemRandom().randrange(2**32)
+    chance = random.Random(seed)
+    points = [chance.uniform(-1, 1) for _ in range(300)]
+    told = page.evaluate(PLACED, [points, chance.uniform(-7, 7), chance.uniform(-3, 3)])
+    for one, many in zip(told["single"], told["together"], strict=True):
+        assert one == pytest.approx(many, abs=1e-3), f"seed {seed}"
+    depths = [told["single"][place][2] for place in told["order"]]
+    assert sorted(told["order"]) == list(range(100))
+    # Within a layer, of 64, they may lie as they come.
+    assert all(far >= near - 3.5 / 64 - 1e-6 for far, near in pairwise(depths)), f"seed {seed}"
