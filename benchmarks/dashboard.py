@@ -21,7 +21,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page
 
-from benchmarks import bars, big_study, processes
+from benchmarks import bars, big_study, front, processes
 from benchmarks.bars import Outcome
 from benchmarks.browsing import Visit, chromium, visit
 from benchmarks.listeners import listen
@@ -55,6 +55,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
             outcome.figure("server: curves read after its start", "s", [_ready(server)])
             with chromium() as browser:
                 _pages(outcome, browser, server.address, rounds=1 if arguments.quick else ROUNDS)
+                front.report(outcome, server.address, big_study.NAME)
+                front.measure(outcome, browser, server.address, count, rounds=1 if arguments.quick else ROUNDS)
             _stream(outcome, server, seconds=5.0 if arguments.quick else 20.0)
         if arguments.optuna_dashboard is not None:
             with chromium() as browser:

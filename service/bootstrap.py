@@ -25,6 +25,7 @@ from service.artifacts.opening import open_artifacts
 from service.charts.sheet import make_sheet
 from service.config import Settings, hide_password
 from service.dashboard import routes as pages
+from service.dashboard.report.writing import Reports
 from service.domain.actor import LOCAL
 from service.domain.errors import ArtifactsUnavailable, BasinError, StoreUnavailable
 from service.domain.token import ID_BYTES, SECRET_BYTES, written
@@ -129,6 +130,7 @@ def build_app(settings: Settings, store: Store) -> Application:
         judge=Judge(store, engine, mirrors, _in(judging)),
         analyses=analyses,
         charts=charts,
+        reports=Reports(store, mirrors, analyses, charts, program_version()).write,
         acquirer=acquirer,
         keeper=Keeper(store, artifacts, ttl_seconds=ttl),
         gathering=Gathering(min(_GATHER_SECONDS, ttl / 60)),

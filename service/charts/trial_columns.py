@@ -32,6 +32,8 @@ LETTERS: dict[TrialState, str] = {
     "infeasible": "i",
     "cancelled": "x",
 }
+# Trials that came to their end: only they have values of all objectives.
+_MEASURED = frozenset[TrialState]({"completed", "infeasible"})
 MOST_SHOWN = 20_000
 _BEST_SHARE = 10
 _AT_RANDOM = 10_000
@@ -70,7 +72,7 @@ class TrialColumns:
             for column in (*self._objectives, *self._params.values()):
                 column.append(np.nan)
         self._states[row] = ord(LETTERS[trial.state])
-        values = (trial.values or {}) if trial.state == "completed" else {}
+        values = (trial.values or {}) if trial.state in _MEASURED else {}
         for metric, column in zip(self._metrics, self._objectives, strict=True):
             column[row] = values.get(metric, np.nan)
         for name, column in self._params.items():
@@ -84,7 +86,8 @@ class TrialColumns:
     def best(self, count: int) -> list[int]:
         """The numbers of the best completed trials, the best first; of equals, the first to be added."""
         values = np.array(self._objectives[0])
-        known = np.flatnonzero(~np.isnan(values))
+        completed = np.frombuffer(bytes(self._states), dtype=np.uint8) == ord(LETTERS["completed"])
+        known = np.flatnonzero(~np.isnan(values) & completed)
         sign = 1 if self._directions[0] == "minimize" else -1
         order = np.lexsort((np.array(self._numbers)[known], sign * values[known]))
         return [self._numbers[row] for row in known[order[:count]]]

@@ -23,6 +23,7 @@ LARGEST_PAGE = 1000
 _HERE = frozenset({"127.0.0.1", "localhost", "::1"})
 # The server sends a comment at least every quarter of a minute: a longer silence is a lost connection.
 _SILENCE = 60.0
+_REPORT_SILENCE = 300.0
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,10 @@ class Client:
     def export(self, name: str, format: str, *, points: bool) -> Iterator[httpx2.Response]:
         """Open the stream of an export."""
         query: Query = {"format": format, "points": points}
-        with self._stream("GET", f"{study_path(name)}/export", query=query, headers={"Accept": "*/*"}) as response:
+        # A report is put together before a byte of it is sent.
+        silence = _REPORT_SILENCE if format == "html" else _SILENCE
+        of, headers = f"{study_path(name)}/export", {"Accept": "*/*"}
+        with self._stream("GET", of, query=query, headers=headers, silence=silence) as response:
             yield response
 
     # --- trials

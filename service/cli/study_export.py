@@ -1,5 +1,6 @@
-"""`basin study export`: all trials of a study as a file or to standard output."""
+"""`basin study export`: all trials of a study, or a report of it, as a file or to standard output."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal, get_args
 
@@ -13,8 +14,12 @@ from service.cli.screen import Screen
 from service.cli.session import Session
 from service.words import clean, size
 
-Format = Literal["csv", "json", "parquet"]
-_TEXT = frozenset({"csv", "json"})
+Format = Literal["csv", "json", "parquet", "html"]
+# What a terminal would be full of, and why.
+_SPOILS: Mapping[str, str] = {
+    "parquet": "parquet is not text: it would spoil your terminal",
+    "html": "a report is for a browser: it would fill your terminal",
+}
 
 
 @command(
@@ -22,6 +27,7 @@ _TEXT = frozenset({"csv", "json"})
     "basin study export digits-mlp > trials.csv",
     "basin study export digits-mlp -o trials.parquet",
     "basin study export digits-mlp --points --format json -o curves.json",
+    "basin study export digits-mlp --format html -o report.html",
     output=False,
 )
 def export(
@@ -35,10 +41,12 @@ def export(
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to; standard output if not given.")
     ] = None,
 ) -> None:
-    """Write all trials of a study, or the points of their curves, as CSV, JSON or Parquet."""
+    """Write all trials of a study, or the points of their curves, as CSV, JSON or Parquet; or a report as HTML."""
     kind = format or _by_ending(file)
-    if file is None and kind not in _TEXT and session.screen.terminal:
-        raise BadInput(f"{kind} is not text: it would spoil your terminal", hint=f"Add -o trials.{kind}")
+    if points and kind == "html":
+        raise BadInput("a report has the curves in any case", hint="Leave --points away.")
+    if file is None and kind in _SPOILS and session.screen.terminal:
+        raise BadInput(_SPOILS[kind], hint=f"Add -o {'report' if kind == 'html' else 'trials'}.{kind}")
     with whole(file) as target:
         written = _copy(session, study, kind, points, target)
     session.screen.progress("")
@@ -50,6 +58,8 @@ def _copy(session: Session, study: str, kind: str, points: bool, target: BinaryI
     import httpx2
 
     written = 0
+    if kind == "html":
+        session.screen.progress("the server puts the report together ...")
     with session.client.export(study, kind, points=points) as response:
         try:
             for chunk in response.iter_bytes():
@@ -71,4 +81,5 @@ def _show(screen: Screen, written: int, kind: str) -> None:
 
 def _by_ending(file: Path | None) -> str:
     ending = file.suffix.removeprefix(".").lower() if file else ""
+    ending = "html" if ending == "htm" else ending
     return ending if ending in get_args(Format) else "csv"

@@ -69,7 +69,7 @@ def _response(request: Request, template: str, values: Mapping[str, Any], status
         return known is not None and known.role in ALLOWED[operation]
 
     text = (
-        _environment()
+        environment()
         .get_template(template)
         .render(
             actor=known, may=may, path=request.url.path, query=request.query_params, url=request.url, **_clocked(values)
@@ -88,7 +88,8 @@ def _clocked(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates, and what they are given to write with."""
     made = Environment(
         loader=PackageLoader("service.dashboard"),
         autoescape=True,

@@ -1,7 +1,7 @@
 """What the routes are given to work with; put together in one place and handed to `create_app`."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from starlette.requests import Request
@@ -37,6 +37,7 @@ class Services:
     judge: Judge | None = None
     analyses: Analyses | None = None
     charts: Charts | None = None
+    reports: Callable[[str], Awaitable[bytes]] | None = None
     acquirer: Acquirer | None = None
     keeper: Keeper | None = None
     gathering: Gathering | None = None

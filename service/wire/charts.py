@@ -115,8 +115,12 @@ class Columns(Answer):
         description="A letter for each trial: q(ueued) r(unning) w(aiting, paused) c(ompleted) p(runed) f(ailed) "
         "i(nfeasible) x (cancelled)."
     )
-    values: Values = Field(description="The first objective: of what has not completed, the newest that was reported.")
-    others: tuple[Values, ...] = Field(default=(), description="The further objectives, of completed trials.")
+    values: Values = Field(
+        description="The first objective: of what has none at its end, the newest that was reported."
+    )
+    others: tuple[Values, ...] = Field(
+        default=(), description="The further objectives, of completed and infeasible trials."
+    )
     params: tuple[Column, ...] = ()
     param_names: tuple[str, ...] = Field(default=(), description="All parameters that may be asked for.")
 

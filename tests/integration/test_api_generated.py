@@ -19,7 +19,7 @@ from service.usecases.ports import Transaction
 from service.wire.lease import Ask
 from service.wire.study import DEFINITION_EXAMPLE, StudyDefinition
 from service.wire.trial import NewTrial
-from tests.unit.service.http.analysing import analyses, charts
+from tests.unit.service.http.analysing import analyses, charts, reports
 from tests.unit.service.http.keeping import introduce, keeper
 
 # Rules between fields and the order of states are not in the document; "1" and true are taken for a number.
@@ -51,6 +51,7 @@ def filled(database_url: str) -> Iterator[Any]:
             trust_network=True,
             analyses=analyses(store),
             charts=charts(store),
+            reports=reports(store).write,
             keeper=keeper(store),
         )
     )

@@ -18,12 +18,20 @@ from service.wire.message import Scalar
 from service.wire.objective import Objective
 
 MOST_COMPARED = 12
+_FRONT_ROWS = 100
 
 
 async def analysis(request: Request) -> Response:
     """Parallel coordinates, slices, contour, the front, importance, and who trained when."""
     name = request.path_params["study"]
-    return await page(request, "study/analysis.html", lambda tx: head(request, tx, name, "analysis"))
+    analyses = served(request).analyses
+    assert analyses is not None, "the server was put together without an analyst"
+    several = len((await analyses.study(name)).definition.objectives) > 1
+    # Charts read it by themselves: it is for those who have no scripts. The volume would take longer than the page.
+    front = await analyses.best(name, _FRONT_ROWS) if several else None
+    return await page(
+        request, "study/analysis.html", lambda tx: {**head(request, tx, name, "analysis"), "front": front}
+    )
 
 
 async def pruning(request: Request) -> Response:

@@ -1,5 +1,6 @@
 // What is selected on a study's pages: trials by their numbers, one selection for all charts and tables, kept in the
 // address (?sel=3,17), so that a link shows the same.
+import { relink } from "./link.js";
 
 const NAME = "sel";
 /** @type {Set<number>} */
@@ -20,10 +21,7 @@ export function selection() {
 /** Select these trials and no others. */
 export function select(numbers) {
   chosen = new Set(numbers);
-  const address = new URL(location.href);
-  if (chosen.size) address.searchParams.set(NAME, [...chosen].join(","));
-  else address.searchParams.delete(NAME);
-  history.replaceState(history.state, "", address);
+  relink((wanted) => (chosen.size ? wanted.set(NAME, [...chosen].join(",")) : wanted.delete(NAME)));
   for (const watcher of watchers) watcher(selection());
 }
 

@@ -38,6 +38,8 @@ def test_to_standard_output(run: Run, server: FakeServer) -> None:
         (("-o", "x.JSON", "--points"), "format=json&points=true"),
         (("-o", "x.csv", "--format", "json"), "format=json&points=false"),
         (("-o", "x.txt"), "format=csv&points=false"),
+        (("-o", "x.htm"), "format=html&points=false"),
+        (("-o", "x", "--format", "html"), "format=html&points=false"),
     ],
 )
 def test_to_a_file(run: Run, server: FakeServer, folder: Path, arguments: tuple[str, ...], query: str) -> None:
@@ -82,3 +84,16 @@ def test_binary_data_is_kept_from_terminals(run: Run, server: FakeServer) -> Non
     assert server.requests == []
     server.plan(httpx2.Response(200, content=b"PAR1"))
     assert run("study", "export", "a", "--format", "parquet").out == "PAR1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--format", "html"), "a report is for a browser: it would fill your terminal\nhint: Add -o report.html"),
+        (("--points", "-o", "x.html"), "a report has the curves in any case\nhint: Leave --points away."),
+    ],
+)
+def test_a_report_is_a_file_of_its_own(run: Run, server: FakeServer, arguments: tuple[str, ...], said: str) -> None:
+    ran = run("study", "export", "a", *arguments, terminal=80)
+    assert (ran.code, said in ran.err) == (2, True), ran.err
+    assert server.requests == []

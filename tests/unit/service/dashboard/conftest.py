@@ -11,7 +11,7 @@ from service.http.app import create_app
 from service.http.services import Services
 from service.store.memory import MemoryStore
 from service.usecases.mirrors import Mirrors
-from tests.unit.service.http.analysing import analyses, charts
+from tests.unit.service.http.analysing import analyses, charts, reports
 from tests.unit.service.http.api import Api
 
 Visit = Callable[..., Api]
@@ -32,6 +32,7 @@ def visit(store: MemoryStore) -> Iterator[Visit]:
         version="0.0.1",
         analyses=analyses(store),
         charts=charts(store),
+        reports=reports(store).write,
     )
     made: list[Api] = []
 

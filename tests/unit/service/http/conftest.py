@@ -10,7 +10,7 @@ from service.http.app import create_app
 from service.http.services import Services
 from service.store.memory import MemoryStore
 from service.usecases.mirrors import Mirrors
-from tests.unit.service.http.analysing import analyses, charts
+from tests.unit.service.http.analysing import analyses, charts, reports
 from tests.unit.service.http.api import Api
 from tests.unit.service.http.keeping import keeper
 
@@ -31,6 +31,7 @@ def services(store: MemoryStore) -> Services:
         version="0.0.1",
         analyses=analyses(store),
         charts=charts(store),
+        reports=reports(store).write,
         keeper=keeper(store),
     )
 

@@ -138,6 +138,22 @@ def test_columns(api: Api) -> None:
     assert api.ok("GET", f"{api.study('empty')}/columns")["states"] == ""
 
 
+def test_infeasible_trials_keep_their_values_and_are_never_the_best(api: Api) -> None:
+    study = api.study(objectives=[{"metric": "loss"}, {"metric": "size"}])
+    for state, loss, size in (("infeasible", 0.5, 1.0), ("completed", 2.0, 3.0), ("infeasible", 0.25, "NaN")):
+        api.trial(
+            study,
+            params=POINT,
+            state=state,
+            values={"loss": loss, "size": size},
+            points=[{"step": 1, "metrics": {"loss": 9}}],
+        )
+    told = api.ok("GET", f"{study}/columns")
+    assert (told["states"], told["values"], told["others"]) == ("ici", [0.5, 2.0, 0.25], [[1.0, 3.0, None]])
+    lines = api.ok("GET", f"{study}/curves")["lines"]
+    assert [line["number"] for line in lines if line["why"] == "best"] == [1]
+
+
 def test_rungs_are_told_as_they_were(api: Api, store: MemoryStore) -> None:
     study = api.study(scheduler={"type": "asha", "mode": "stop"})
     begun(api, study, 3)

@@ -17,7 +17,7 @@ from service.usecases.ports import Transaction
 from service.wire.lease import Ask
 from service.wire.study import DEFINITION_EXAMPLE, StudyDefinition
 from service.wire.trial import NewTrial
-from tests.unit.service.http.analysing import analyses, charts
+from tests.unit.service.http.analysing import analyses, charts, reports
 from tests.unit.service.http.keeping import introduce, keeper
 
 # Rules between fields and the order of states are not in the document; "1" and true are taken for a number.
@@ -53,6 +53,7 @@ APP = create_app(
         trust_network=True,
         analyses=analyses(STORE),
         charts=charts(STORE),
+        reports=reports(STORE).write,
         keeper=keeper(STORE),
     )
 )

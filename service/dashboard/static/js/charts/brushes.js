@@ -1,5 +1,6 @@
 // Brushes: stretches of parameters and values that a trial must lie in to be shown. One set for all charts of a page,
 // kept in the address (?brush=lr:0.001~0.01), so that a link shows the same.
+import { relink } from "../link.js";
 
 const NAME = "brush";
 const watchers = new Set();
@@ -32,10 +33,10 @@ export const filter = {
     this.changed();
   },
   changed() {
-    const address = new URL(location.href);
-    address.searchParams.delete(NAME);
-    for (const [name, [low, high]] of brushes) address.searchParams.append(NAME, `${name}:${low.toPrecision(6)}~${high.toPrecision(6)}`);
-    history.replaceState(history.state, "", address);
+    relink((wanted) => {
+      wanted.delete(NAME);
+      for (const [name, [low, high]] of brushes) wanted.append(NAME, `${name}:${low.toPrecision(6)}~${high.toPrecision(6)}`);
+    });
     passed = null;
     for (const watcher of watchers) watcher();
   },

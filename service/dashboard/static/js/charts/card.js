@@ -1,4 +1,5 @@
 // What every chart's card has besides its picture: switches, a note, the picture as a table, its data, what went wrong.
+import { alone } from "../held.js";
 import { selection, select, watch } from "../store.js";
 import { colours } from "./theme.js";
 
@@ -38,7 +39,7 @@ export class Card {
     setTimeout(() => this.note.textContent || !this.trouble.hidden || this.say("loading"), SLOW_MS);
     if (chart.table) this.offerTable();
     if (chart.picture) this.offerPicture();
-    if (chart.data) this.actions.append(make("a", { class: "plain-link", href: chart.data(), "data-chart-data": true, title: "What this chart is drawn from, as JSON" }, "data"));
+    if (chart.data && !alone()) this.actions.append(make("a", { class: "plain-link", href: chart.data(), "data-chart-data": true, title: "What this chart is drawn from, as JSON" }, "data"));
   }
 
   /** Buttons of which one is pressed: [[key, text], ...]. */
@@ -104,7 +105,7 @@ export class Card {
   /** Something is not there: say why, and how to try again. */
   fail(error, again) {
     this.trouble.hidden = false;
-    this.trouble.replaceChildren(`${error.message} `, again ? make("button", { type: "button", onclick: () => { this.trouble.hidden = true; again(); } }, "Try again") : "");
+    this.trouble.replaceChildren(`${error.message} `, again && !alone() ? make("button", { type: "button", onclick: () => { this.trouble.hidden = true; again(); } }, "Try again") : "");
   }
 
   fine() {
@@ -118,8 +119,10 @@ export function chips(card, study) {
   const show = () => {
     const numbers = [...selection()].slice(0, 40), base = `/studies/${encodeURIComponent(study)}`;
     row.hidden = !numbers.length;
-    row.replaceChildren(make("span", { class: "hush" }, "Selected:"), ...numbers.map((one) => make("a", { href: `${base}/trials/${one}` }, `#${one}`)),
-      make("a", { class: "button", href: `${base}/compare?t=${numbers.slice(0, 12).join(",")}` }, "Compare"),
+    // In a file by itself there are no pages that a link could lead to.
+    const named = (one) => (alone() ? make("span", {}, `#${one}`) : make("a", { href: `${base}/trials/${one}` }, `#${one}`));
+    row.replaceChildren(make("span", { class: "hush" }, "Selected:"), ...numbers.map(named),
+      alone() ? "" : make("a", { class: "button", href: `${base}/compare?t=${numbers.slice(0, 12).join(",")}` }, "Compare"),
       make("button", { type: "button", onclick: () => select([]) }, "Clear"));
   };
   watch(show);

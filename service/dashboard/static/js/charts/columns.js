@@ -1,4 +1,5 @@
 // The trials of a study as columns: read once for all charts of a page, and again when something has changed.
+import { relink } from "../link.js";
 import { address, read, unfold, whenChanged } from "./data.js";
 import { against } from "./brushes.js";
 
@@ -40,9 +41,7 @@ class Columns {
   /** Show these parameters on the page. */
   choose(names) {
     this.chosen = names;
-    const link = new URL(location.href);
-    link.searchParams.set(NAME, names.join(","));
-    history.replaceState(history.state, "", link);
+    relink((wanted) => wanted.set(NAME, names.join(",")));
     this.load();
   }
 

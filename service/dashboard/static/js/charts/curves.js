@@ -6,7 +6,7 @@ import { axes } from "./axes.js";
 import { filter, passing } from "./brushes.js";
 import { Card, chips } from "./card.js";
 import { drawBest, drawBeyond, drawCuts, drawDensity, drawTrial, densityPicture, lastOf } from "./curve-draw.js";
-import { address, refusal, together, whenChanged } from "./data.js";
+import { address, readBytes, together, whenChanged } from "./data.js";
 import { nearest } from "./nearest.js";
 import { unpack } from "./packed.js";
 import { Plot } from "./plot.js";
@@ -71,16 +71,16 @@ class Curves {
       if (this.mode === "all") await this.loadAll(asked);
       this.plot.redraw();
     } catch (error) {
-      if (asked === this.asked) this.card.fail(error, () => this.load());
+      if (asked !== this.asked) return;
+      this.card.fail(error, () => this.load());
+      this.plot.redraw();
     }
   }
 
   async loadAll(asked) {
     if (this.told.of > MOST_SINGLE) return this.plot.redraw();
     const begin = performance.now();
-    const answer = await fetch(address(this.study, "curves/all", { axis: this.axis, scale: this.kind }));
-    if (!answer.ok) throw await refusal(answer);
-    const all = unpack(await answer.arrayBuffer());
+    const all = unpack(await readBytes(address(this.study, "curves/all", { axis: this.axis, scale: this.kind })));
     if (asked !== this.asked) return;
     this.all = all;
     this.timings.all = performance.now() - begin;

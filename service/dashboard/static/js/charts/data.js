@@ -1,4 +1,5 @@
 // What charts are drawn from: answers of /v1, asked for again when something has changed, and not more often than needed.
+import { alone, held } from "../held.js";
 import { follow } from "../live.js";
 
 /** The address of a study's data. */
@@ -9,12 +10,21 @@ export function address(study, path, wanted = {}) {
 
 /** An answer as JSON; an Error with the server's own words otherwise. */
 export async function read(url, options) {
+  if (alone()) return held(url);
   const answer = await fetch(url, { headers: { accept: "application/json", ...(options?.body ? { "content-type": "application/json" } : {}) }, ...options });
   if (!answer.ok) throw await refusal(answer);
   return answer.json();
 }
 
-export async function refusal(answer) {
+/** An answer as bytes. */
+export async function readBytes(url) {
+  if (alone()) return held(url);
+  const answer = await fetch(url);
+  if (!answer.ok) throw await refusal(answer);
+  return answer.arrayBuffer();
+}
+
+async function refusal(answer) {
   let told = {};
   try { told = await answer.json(); } catch { /* no problem body */ }
   const id = told.request_id ?? answer.headers.get("x-request-id");

@@ -1,4 +1,5 @@
 // Which parameters matter: the share of each, where the best tenth of the trials lies in its range, and the best value.
+import { alone } from "../held.js";
 import { number } from "../numbers.js";
 import { Card, make } from "./card.js";
 import { address, read, whenChanged } from "./data.js";
@@ -29,7 +30,7 @@ class Importance {
       const tenth = Math.min(MOST_BEST, Math.max(1, Math.ceil(study.trials.completed / 10)));
       [this.told, this.best] = await Promise.all([read(address(this.study, "importances")), read(address(this.study, "best", { count: tenth })).then((told) => told.trials)]);
       this.card.fine();
-      if (this.told.state === "computing" || this.told.state === "stale") setTimeout(() => this.load(), AGAIN_MS);
+      if (!alone() && (this.told.state === "computing" || this.told.state === "stale")) setTimeout(() => this.load(), AGAIN_MS);
     } catch (error) {
       this.card.fail(error, () => this.load());
     }
@@ -47,7 +48,7 @@ class Importance {
     }
     const rows = told.importances.slice(0, MOST).map((one) => this.row(one));
     const left = told.importances.length - rows.length;
-    this.card.host.replaceChildren(make("div", { class: "scroll" }, make("table", { class: "tight" }, make("caption", { class: "unseen" }, "Importance of parameters"),
+    this.card.host.replaceChildren(make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Importance of parameters" }, make("table", { class: "tight" }, make("caption", { class: "unseen" }, "Importance of parameters"),
       make("thead", { class: "unseen" }, make("tr", {}, ...["Parameter", "Share", "Share in numbers", "Best tenth in the range", "Best value"].map((text) => make("th", { scope: "col" }, text)))), make("tbody", {}, ...rows))),
       left > 0 ? make("p", { class: "hush" }, `and ${left} more, each with ${number(told.importances[MOST].share)} or less`) : "");
   }

@@ -1,4 +1,5 @@
 // How somebody looks at a chart, kept in the address: ?curves=all.log.step. What is as it was at first stands not there.
+import { relink } from "../link.js";
 
 /** The parts of a parameter of the address, each one of some choices: the first where there is none. */
 export function kept(name, choices) {
@@ -7,8 +8,5 @@ export function kept(name, choices) {
 }
 
 export function keep(name, parts, first = ["top", "linear", "step"]) {
-  const address = new URL(location.href);
-  if (parts.every((part, place) => part === first[place])) address.searchParams.delete(name);
-  else address.searchParams.set(name, parts.join("."));
-  history.replaceState(history.state, "", address);
+  relink((wanted) => (parts.every((part, place) => part === first[place]) ? wanted.delete(name) : wanted.set(name, parts.join("."))));
 }
