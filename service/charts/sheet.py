@@ -176,23 +176,30 @@ class ChartSheet:
 
     def rungs(self, reading: Reading, scheduler: str) -> wire.Rungs:
         """What was decided at each rung, and what that has saved."""
-        states = {number: _STATES[self._columns.letter(number)] for number in self._traces}
-        saved = saving({number: (states[number], trace) for number, trace in self._traces.items() if len(trace)})
         return wire.Rungs(
+            **dict(self.saved(reading)),
             study=reading.study.name,
             seq=reading.study.seq,
             metric=self._metric,
             direction=self._direction,
             scheduler=scheduler,
-            read=reading.read,
-            of=reading.of,
             rungs=self._ledger.reports(reading.study.created_at),
             more=max(0, len(self._ledger) - MOST_RUNGS),
-            full_steps=saved.full_steps,
-            saved_steps=saved.steps,
-            saved_gpu_hours=saved.gpu_hours,
-            stopped=saved.stopped,
-            completed=saved.completed,
+        )
+
+    def saved(self, reading: Reading) -> wire.Saved:
+        """What stopping trials early has saved."""
+        states = {number: _STATES[self._columns.letter(number)] for number in self._traces}
+        found = saving({number: (states[number], trace) for number, trace in self._traces.items() if len(trace)})
+        return wire.Saved(
+            read=reading.read,
+            of=reading.of,
+            full_steps=found.full_steps,
+            saved_steps=found.steps,
+            not_taken=found.not_taken,
+            saved_gpu_hours=found.gpu_hours,
+            stopped=found.stopped,
+            completed=found.completed,
         )
 
 

@@ -89,6 +89,9 @@ class Sheet(Protocol):
     def rungs(self, reading: Reading, scheduler: str) -> wire.Rungs:
         """What was decided at each rung."""
 
+    def saved(self, reading: Reading) -> wire.Saved:
+        """What stopping trials early has saved."""
+
 
 @dataclass(slots=True)
 class _Kept:
@@ -142,6 +145,10 @@ class Charts:
     async def rungs(self, name: str, metric: str | None, scheduler: Callable[[Study], str]) -> wire.Rungs:
         """What was decided at each rung."""
         return await self._told(name, metric, lambda sheet, reading: sheet.rungs(reading, scheduler(reading.study)))
+
+    async def saved(self, name: str) -> wire.Saved:
+        """What stopping trials early has saved, by the first objective's curves."""
+        return await self._told(name, None, lambda sheet, reading: sheet.saved(reading))
 
     async def warm(self) -> None:
         """Fill the sheets of the studies that are at work, so that whoever opens one after a start does not wait."""

@@ -53,6 +53,9 @@ def head(request: Request, tx: Transaction, name: str, tab: str) -> dict[str, An
 async def overview(request: Request) -> Response:
     """How a study is doing."""
     name = request.path_params["study"]
+    charts = served(request).charts
+    assert charts is not None, "the server was put together without charts"
+    saved = await charts.saved(name)
 
     def read(tx: Transaction) -> Mapping[str, Any]:
         shown = head(request, tx, name, "overview")
@@ -62,6 +65,7 @@ async def overview(request: Request) -> Response:
             **shown,
             "running": running(tx, study, numbers, shown["workers"]),
             "troubles": troubles(tx, study),
+            "saved": saved,
             "present": sum(worker.state(tx.now) == "online" for worker in shown["workers"]),
         }
 

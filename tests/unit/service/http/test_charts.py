@@ -162,6 +162,7 @@ def test_rungs_are_told_as_they_were(api: Api, store: MemoryStore) -> None:
     # Two of ten steps were taken by the one that was stopped; the one that runs may take them yet.
     assert (told["full_steps"], told["stopped"], told["completed"]) == (8.0, 1, 1)
     assert told["saved_steps"] == pytest.approx(6 / (2 + 2 + 8 + 6))
+    assert told["not_taken"] == 6
     assert told["saved_gpu_hours"] is None
     (cut,) = api.ok("GET", f"{study}/curves")["cuts"]
     assert (cut["rung"], cut["step"], cut["cut"]) == (0, 1, 4.25)
