@@ -108,7 +108,7 @@ def _running(trial: Trial, attempt: Attempt | None) -> str:
 
 def _waiting(trial: Trial) -> str:
     if trial.failure is not None or trial.attempts:
-        return f"It was lost or given back after {words.plural(trial.attempts, 'attempt')}, and will be taken up again."
+        return f"It comes again after {words.plural(trial.attempts, 'attempt')}, as soon as a worker is free."
     return "A worker takes it as soon as one is free."
 
 

@@ -39,6 +39,7 @@ ROUTES: tuple[BaseRoute, ...] = (
     Page("/studies/{study:study}/trials/{number:count}", trial.show, "get_trial"),
     Page("/studies/{study:study}/trials/{number:count}/why", trial.why, "explain_trial"),
     Page("/studies/{study:study}/trials/{number:count}/again", steering.again, "add_trial", form=True),
+    Page("/studies/{study:study}/trials/{number:count}/retry", steering.retry, "retry_trials", form=True),
     Page("/studies/{study:study}/trials/{number:count}/cancel", steering.cancel, "cancel_trial", form=True),
     Page("/studies/{study:study}/analysis", analysis.analysis, "get_study"),
     Page("/studies/{study:study}/compare", analysis.compare, "list_trials"),

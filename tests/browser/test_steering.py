@@ -91,6 +91,27 @@ def test_a_study_is_finished_from_its_page_and_the_page_follows(clerk: Clerk, wi
     assert model.value.path().read_bytes() == b"weights"
 
 
+def test_failed_trials_of_a_selection_are_retried(clerk: Clerk, window: Windows) -> None:
+    study = clerk.study("to-retry")
+    for outcome in ("failed", "completed", "failed"):
+        lease = clerk.ask(study)
+        clerk.report(study, lease, [0.5])
+        clerk.complete(study, lease, outcome, **({"failure": {"class": "crash"}} if outcome == "failed" else {}))
+    page = window().open("/studies/to-retry/trials")
+    page.get_by_label("Select trial 1").check()
+    expect(page.locator("[data-retry]")).to_be_hidden()
+    for number in (0, 2):
+        page.get_by_label(f"Select trial {number}").check()
+    page.get_by_role("button", name="Retry 2").click()
+    expect(page.locator("[data-toasts]")).to_contain_text("Queued again")
+    for number in (0, 2):
+        row = page.locator("tr", has=page.get_by_label(f"Select trial {number}"))
+        expect(row).to_contain_text("queued")
+    expect(page.locator("[data-retry]")).to_be_hidden()
+    states = [clerk.call("GET", f"{study}/trials/{number}")["state"] for number in range(3)]
+    assert states == ["queued", "completed", "queued"]
+
+
 def test_what_is_wrong_with_a_point_is_said_at_its_field(clerk: Clerk, window: Windows) -> None:
     study = clerk.study("points")
     seen = window()
