@@ -88,11 +88,11 @@ export function lastOf(one) {
   return null;
 }
 
-export function drawBest(plot, one) {
+export function drawBest(plot, one, by = "") {
   strokeLine(plot, one.at, one.values, { colour: colours().text, width: 2.4 });
   const last = lastOf(one);
   if (!last) return;
-  const { right, top, bottom } = plot.inner, text = `★ best #${one.number}  ${number(last.value)}`;
+  const { right, top, bottom } = plot.inner, text = `★ best${by} #${one.number}  ${number(last.value)}`;
   const x = Math.min(last.x(plot), right - 4), above = last.y(plot) - 34;
   label(plot.context, text, x, Math.min(Math.max(above, top + 8), bottom - 8), colours().text, "right");
 }
