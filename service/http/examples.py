@@ -23,6 +23,7 @@ STUDY = study.Study(
     seq=42,
     trials=study.TrialCounts(queued=1, running=2, completed=17),
     best=study.BestTrial(number=12, values={"val_loss": 0.0713}, params=_POINT),
+    created_by="ana",
     created_at=_THEN,
     updated_at=_LATER,
 )
