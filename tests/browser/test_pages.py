@@ -3,31 +3,19 @@
 import re
 import urllib.request
 from collections.abc import Callable
-from importlib import resources
-from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser import axe
 from tests.browser.clerk import Clerk
 from tests.browser.conftest import Windows
 from tests.browser.filled import LONG, STRANGE, Filled, fill
-
-AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-RULES = '["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]'
-RUN = f'async () => (await axe.run({{runOnly: {RULES}, resultTypes: ["violations"]}})).violations'
 
 
 @pytest.fixture(scope="session")
 def filled(clerk: Clerk) -> Filled:
     return fill(clerk)
-
-
-def violations(page: Page) -> list[str]:
-    """What axe finds wrong with a page."""
-    found: list[dict[str, Any]] = page.evaluate(RUN)
-    return [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
 
 
 @pytest.mark.timeout(180)
@@ -41,10 +29,10 @@ def test_every_page_is_accessible_and_keeps_to_its_origin(
     for name, path in filled.pages.items():
         page.goto(seen.address + path)
         expect(page.locator("h1").first).to_be_visible()
-        page.evaluate(AXE)
-        for scheme in SCHEMES:
+        axe.bring(page)
+        for scheme in axe.SCHEMES:
             page.emulate_media(color_scheme=scheme)
-            wrong += [f"{name}, {scheme}: {found}" for found in violations(page)]
+            wrong += [f"{name}, {scheme}: {found}" for found in axe.violations(page)]
             picture(page, f"{name}-{scheme}")
     assert wrong == []
 
