@@ -93,8 +93,9 @@ export function drawBest(plot, one, by = "") {
   const last = lastOf(one);
   if (!last) return;
   const { right, top, bottom } = plot.inner, text = `★ best${by} #${one.number}  ${number(last.value)}`;
-  const x = Math.min(last.x(plot), right - 4), above = last.y(plot) - 34;
-  label(plot.context, text, x, Math.min(Math.max(above, top + 8), bottom - 8), colours().text, "right");
+  // Beneath the line where there is no room above it.
+  const x = Math.min(last.x(plot), right - 4), above = last.y(plot) - 34, y = above < top + 8 ? last.y(plot) + 20 : above;
+  label(plot.context, text, x, Math.min(Math.max(y, top + 8), bottom - 8), colours().text, "right");
 }
 
 /** The cuts, each as it was when it was applied last: by their steps. */

@@ -30,7 +30,7 @@ class Curves {
     this.card = new Card(element, { title: "Learning curves", table: () => this.table(), picture: () => this.plot.canvas, data: () => address(this.study, "curves", { metric: this.metric?.asked }) });
     this.metric = new MetricChoice(this.card, element.dataset.objectives.split(","), () => this.pressed({ kind: this.kind }));
     this.card.linkData();
-    this.modes = this.card.switch("Which curves", [["top", "Best + running"], ["running", "Running"], ["all", "All"]], this.mode, (value) => this.pressed({ mode: value }), "a");
+    this.modes = this.card.switch("Which curves", [["top", "Best"], ["running", "Running"], ["all", "All"]], this.mode, (value) => this.pressed({ mode: value }), "a");
     this.card.switch("Scale", [["linear", "lin"], ["log", "log"]], this.kind, (value) => this.pressed({ kind: value }), "l");
     this.card.switch("Axis", [["step", "step"], ["time", "time"], ["gpu", "GPU h"]], this.axis, (value) => this.pressed({ axis: value }));
     this.plot = new Plot(this.card.host, { height: 380, zoom: true, draw: (plot) => this.draw(plot), at: (plot, place) => this.at(plot, place),
