@@ -51,6 +51,10 @@ def verdict(study: Study, trial: Trial, attempt: Attempt | None, decisions: Sequ
 
 def chosen(trial: Trial) -> str:
     """Where its parameters come from."""
+    if trial.rerun is not None:
+        return (
+            f"Trial {trial.rerun.of} run again ({trial.purpose}) from seed {trial.rerun.seed}: no part of the search."
+        )
     if trial.origin == "enqueued":
         return "Enqueued by a user with these parameters."
     if trial.origin == "added":

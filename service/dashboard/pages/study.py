@@ -71,7 +71,7 @@ async def overview(request: Request) -> Response:
             "running": running(tx, study, numbers, shown["workers"]),
             "troubles": troubles(tx, study),
             "saved": saved,
-            "progress": None if finish is None else reading.progress(tx, finish),
+            "progress": reading.progress(tx, finish) if finish is not None and finish.open else None,
             "present": sum(worker.state(tx.now) == "online" for worker in shown["workers"]),
         }
 

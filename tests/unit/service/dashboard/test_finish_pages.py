@@ -87,6 +87,7 @@ def test_the_report(visit: Visit) -> None:
     assert "refitting" in told
     assert [f"Trial {number}, completed" in told for number in runs] == [True, True]
     assert "0.625 [-0.9633, 2.213]" in told
+    assert "Trial 0 run again (confirm) from seed" in text_of(api, f"/studies/s/trials/{runs[0]}")
     last = run(api, {"test_loss": 0.5625, "test_accuracy": 0.875})
     told = text_of(api)
     assert ("tested" in told, "0.5625" in told, "test_accuracy 0.875" in told) == (True, True, True)

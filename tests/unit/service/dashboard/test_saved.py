@@ -1,6 +1,7 @@
 """What the overview says that pruning has saved."""
 
 import re
+import time
 
 import pytest
 
@@ -39,3 +40,24 @@ def test_the_overview_says_what_pruning_saved(visit: Visit, trials: list[tuple[s
     assert kpi(api) == told
     counted = api.ok("GET", "/v1/studies/s/rungs")["not_taken"]
     assert told.startswith("—") == (counted is None)
+
+
+def test_what_is_not_read_yet_is_said_and_comes_by_itself(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Reading takes long, and nobody waits for it.
+    monkeypatch.setattr("service.usecases.charting._TRIALS_AT_ONCE", 1)
+    monkeypatch.setattr("service.usecases.charting._PATIENCE_SECONDS", 0.0)
+    api = visit()
+    api.study()
+    points = [{"step": step, "metrics": {"loss": 1.0}} for step in (1, 2)]
+    added = [
+        {"params": POINT, "state": state, "points": points[:steps]}
+        for state, steps in [("completed", 2), ("pruned", 1)] * 75
+    ]
+    api.ok("POST", "/v1/studies/s/trials:batch", {"trials": added})
+    first = api.call("GET", "/studies/s").text
+    # The page is read again by itself where it says so.
+    assert re.search(r"data-again>\d+ of 150 trials are read<", first)
+    deadline = time.monotonic() + 10
+    while "trials are read" in kpi(api):
+        assert time.monotonic() < deadline
+    assert kpi(api) == "25 % 75 steps"
