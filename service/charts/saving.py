@@ -20,6 +20,7 @@ class Saving:
     completed: int
     full_steps: float | None = None
     steps: float | None = None
+    not_taken: float | None = None
     gpu_hours: float | None = None
 
 
@@ -39,4 +40,4 @@ def saving(trials: Mapping[int, tuple[TrialState, Trace]]) -> Saving:
             costed += trace.steps[-1]
     share = saved / (taken + saved) if saved else 0.0
     hours = spent / costed * saved / _SECONDS_AN_HOUR if costed else None
-    return Saving(len(cut), len(full), whole, share, hours)
+    return Saving(len(cut), len(full), whole, share, saved, hours)

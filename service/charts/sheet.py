@@ -18,6 +18,7 @@ from service.domain.errors import Invalid
 from service.domain.study import Study
 from service.domain.trial import Trial
 from service.usecases.charting import Reading, Wanted
+from service.usecases.engine import judged
 from service.usecases.ports import Mark
 from service.wire import charts as wire
 from service.wire.charts import Axis, Scale
@@ -32,6 +33,8 @@ class ChartSheet:
     def __init__(self, study: Study, metric: str) -> None:
         objectives = {one.metric: one.direction for one in study.definition.objectives}
         self._metric = metric
+        # Cuts are of that metric, and would mean nothing among the values of another.
+        self._cut = metric == judged(study.definition)
         self._direction: Direction = objectives.get(metric, "minimize")
         self._columns = TrialColumns(study.definition)
         self._ledger = RungLedger()
@@ -98,7 +101,7 @@ class ChartSheet:
             band=wire.Band(at=tuple(shortened(extent.columns)), p10=tenth, p50=middle, p90=most),
             density=self._density(grid.density(wanted.scale)) if wanted.density and len(grid) else None,
             lines=tuple(self._lines(wanted)),
-            cuts=self._ledger.cuts(),
+            cuts=self._ledger.cuts() if self._cut else (),
             not_finite=sum(1 for trace in self._traces.values() if trace.broken),
         )
 
@@ -176,23 +179,30 @@ class ChartSheet:
 
     def rungs(self, reading: Reading, scheduler: str) -> wire.Rungs:
         """What was decided at each rung, and what that has saved."""
-        states = {number: _STATES[self._columns.letter(number)] for number in self._traces}
-        saved = saving({number: (states[number], trace) for number, trace in self._traces.items() if len(trace)})
         return wire.Rungs(
+            **dict(self.saved(reading)),
             study=reading.study.name,
             seq=reading.study.seq,
             metric=self._metric,
             direction=self._direction,
             scheduler=scheduler,
-            read=reading.read,
-            of=reading.of,
             rungs=self._ledger.reports(reading.study.created_at),
             more=max(0, len(self._ledger) - MOST_RUNGS),
-            full_steps=saved.full_steps,
-            saved_steps=saved.steps,
-            saved_gpu_hours=saved.gpu_hours,
-            stopped=saved.stopped,
-            completed=saved.completed,
+        )
+
+    def saved(self, reading: Reading) -> wire.Saved:
+        """What stopping trials early has saved."""
+        states = {number: _STATES[self._columns.letter(number)] for number in self._traces}
+        found = saving({number: (states[number], trace) for number, trace in self._traces.items() if len(trace)})
+        return wire.Saved(
+            read=reading.read,
+            of=reading.of,
+            full_steps=found.full_steps,
+            saved_steps=found.steps,
+            not_taken=found.not_taken,
+            saved_gpu_hours=found.gpu_hours,
+            stopped=found.stopped,
+            completed=found.completed,
         )
 
 

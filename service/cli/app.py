@@ -77,6 +77,7 @@ TRIAL: tuple[Declared, ...] = (
     enqueue.enqueue,
     enqueue.add,
     trial_change.cancel,
+    trial_change.retry,
     trial_reproduce.reproduce,
 )
 TOKEN: tuple[Declared, ...] = (tokens.create, tokens.list_tokens, tokens.revoke)
@@ -96,7 +97,7 @@ THIS_COMMAND: tuple[Declared, ...] = (doctor.doctor, configuration.version, conf
 _study = group("study", "Create studies, watch them, steer them.")
 for one in STUDY:
     one.add_to(_study)
-_trial = group("trial", "Look at trials; enqueue, add and cancel them.")
+_trial = group("trial", "Look at trials; enqueue, add, retry and cancel them.")
 for one in TRIAL:
     one.add_to(_trial)
 _workers = group("workers", "Look at workers; drain and forget them.")

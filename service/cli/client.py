@@ -137,6 +137,11 @@ class Client:
         """Cancel a trial."""
         return self._send("POST", f"{trial_path(study, number)}:cancel").body
 
+    def retry_trials(self, study: str, numbers: Sequence[int]) -> list[Json]:
+        """Try trials once more, all or none; answers them as they stand."""
+        body = {"trials": list(numbers)}
+        return list(self._send("POST", f"{study_path(study)}/trials:retry", body=body).body["trials"])
+
     def attempts(self, study: str, number: int) -> list[Json]:
         """All attempts at a trial."""
         return list(self._send("GET", f"{trial_path(study, number)}/attempts").body["attempts"])

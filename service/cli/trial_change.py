@@ -1,4 +1,4 @@
-"""`basin trial cancel`: trials that are not to run, or not to go on."""
+"""`basin trial cancel` and `retry`: trials that are not to go on, and those that are to be tried once more."""
 
 from typing import Annotated
 
@@ -31,3 +31,16 @@ def cancel(session: Session, study: StudyArgument, trials: NumbersArgument) -> N
     if failures:
         first = failures[0]
         raise type(first)(*(line for one in failures for line in one.lines), hint=first.hint, detail=first.detail)
+
+
+@command("retry", "basin trial retry digits-mlp 12", "basin trial retry digits-mlp 12 13 14")
+def retry(session: Session, study: StudyArgument, trials: NumbersArgument) -> None:
+    """Try trials once more that failed, turned out infeasible or were cancelled: all of them, or none.
+
+    Each goes on under its number, from its newest checkpoint if it left one. A study that was completed because all its
+    trials had ended is active again.
+    """
+    found = session.client.retry_trials(study, trials)
+    if not session.screen.data(found):
+        for one in found:
+            session.screen.note(f"Trial {one['number']} is {one['state']}.")

@@ -51,6 +51,10 @@ def verdict(study: Study, trial: Trial, attempt: Attempt | None, decisions: Sequ
 
 def chosen(trial: Trial) -> str:
     """Where its parameters come from."""
+    if trial.rerun is not None:
+        return (
+            f"Trial {trial.rerun.of} run again ({trial.purpose}) from seed {trial.rerun.seed}: no part of the search."
+        )
     if trial.origin == "enqueued":
         return "Enqueued by a user with these parameters."
     if trial.origin == "added":
@@ -108,7 +112,7 @@ def _running(trial: Trial, attempt: Attempt | None) -> str:
 
 def _waiting(trial: Trial) -> str:
     if trial.failure is not None or trial.attempts:
-        return f"It was lost or given back after {words.plural(trial.attempts, 'attempt')}, and will be taken up again."
+        return f"It comes again after {words.plural(trial.attempts, 'attempt')}, as soon as a worker is free."
     return "A worker takes it as soon as one is free."
 
 

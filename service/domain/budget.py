@@ -30,7 +30,7 @@ def may_run(study: Study, spending: Spending) -> int:
     """How many trials may be started now."""
     budget = study.definition.budget
     running = spending.counts.get("running", 0)
-    if _over(study, spending) is not None:
+    if over(study, spending) is not None:
         return 0
     room = _UNLIMITED
     if budget.max_running is not None:
@@ -45,7 +45,7 @@ def done(study: Study, spending: Spending) -> str | None:
     """Why the study has come to its end, if it has: something is spent, and nothing runs any more."""
     if spending.counts.get("running", 0):
         return None
-    why = _over(study, spending)
+    why = over(study, spending)
     # Of those that are paused, some may yet be worth going on with: whoever promotes them will tell.
     if why is None and may_add(study) == 0 and not any(spending.counts.get(state) for state in ("queued", "paused")):
         why = f"all {study.definition.budget.max_trials} trials have ended"
@@ -69,7 +69,8 @@ def reached(study: Study, values: Metrics) -> bool:
     )
 
 
-def _over(study: Study, spending: Spending) -> str | None:
+def over(study: Study, spending: Spending) -> str | None:
+    """What is spent that lets no more trials be started, if something is; the number of trials apart."""
     budget = study.definition.budget
     completed = spending.counts.get("completed", 0)
     if budget.max_completed is not None and completed >= budget.max_completed:

@@ -34,12 +34,13 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyQuery:
-    """Which studies, newest first."""
+    """Which studies, newest first. `creator` is a name or the id of a token."""
 
     states: tuple[StudyState, ...] = ()
     tag: str | None = None
     text: str | None = None
     archived: bool | None = False
+    creator: str | None = None
     before_id: int | None = None
     size: int = 100
 

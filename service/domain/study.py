@@ -18,6 +18,7 @@ class Study:
     `next_number` counts its trials, `added` those among them that cost no budget: they ran elsewhere, or are reruns.
     `system` is the samplers' own memory and never comes from outside. `reason` says why it is in its state, `tally` is
     what the rules that end or pause it have counted, `data_fingerprint` which data its first trial was trained on.
+    `created_by` is the name of whoever created it, `creator` the id of the token that they had, if any.
     """
 
     id: int
@@ -32,6 +33,8 @@ class Study:
     reason: str | None = None
     tally: Mapping[str, Any] = field(default_factory=nothing)
     data_fingerprint: str | None = None
+    created_by: str | None = None
+    creator: str | None = None
     created_at: datetime
     updated_at: datetime
 

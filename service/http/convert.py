@@ -38,6 +38,7 @@ def study(view: StudyView) -> wire_study.Study:
         trials=wire_study.TrialCounts.model_validate(view.counts),
         best=None if best is None else _best(best),
         data_fingerprint=it.data_fingerprint,
+        created_by=it.created_by,
         created_at=it.created_at,
         updated_at=it.updated_at,
     )

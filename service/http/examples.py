@@ -23,6 +23,7 @@ STUDY = study.Study(
     seq=42,
     trials=study.TrialCounts(queued=1, running=2, completed=17),
     best=study.BestTrial(number=12, values={"val_loss": 0.0713}, params=_POINT),
+    created_by="ana",
     created_at=_THEN,
     updated_at=_LATER,
 )
@@ -105,6 +106,10 @@ NEW_TRIAL = {
     },
 }
 NEW_TRIALS = {"two points": {"value": {"trials": [{"params": _POINT}, {"params": {**_POINT, "dropout": 0.3}}]}}}
+RETRY = {"one": {"value": {"trials": [17]}}, "several": {"value": {"trials": [17, 21, 40]}}}
+RETRIED = trial.RetriedTrials(
+    trials=(TRIAL.model_copy(update={"state": "queued", "values": None, "finished_at": None, "attempts": 1}),)
+)
 NUMBERS = trial.TrialNumbers(numbers=(17, 18))
 WARM_START = {
     "the best points again": {"value": {"from": ["digits-mlp-2025"], "use": "best", "count": 5}},

@@ -59,6 +59,7 @@ ALLOWED: Mapping[str, Roles] = {
     "add_trial": CHANGES,
     "add_trials": CHANGES,
     "cancel_trial": CHANGES,
+    "retry_trials": CHANGES,
     "finish_study": CHANGES,
     "cancel_finish": CHANGES,
     "reproduce_trial": CHANGES,

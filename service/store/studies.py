@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
+from service.domain.actor import Actor
 from service.domain.errors import NameTaken, StudyNotFound
 from service.domain.query import Page, StudyQuery
 from service.domain.states import RERUNS_RUN
@@ -35,9 +36,10 @@ class SqlStudies:
         self._locked: set[str] = set()
         self._metrics: dict[int, str] = {}
 
-    def add(self, definition: StudyDefinition) -> Study:
-        """Add a study; NameTaken if the name is in use."""
+    def add(self, definition: StudyDefinition, by: Actor | None = None) -> Study:
+        """Add a study, and note who created it; NameTaken if the name is in use."""
         now = self._clock.now
+        created_by, creator = (None, None) if by is None else (by.name, by.token)
         values = {
             "name": definition.name,
             "state": "active",
@@ -51,6 +53,8 @@ class SqlStudies:
             "reason": None,
             "tally": {},
             "data_fingerprint": None,
+            "created_by": created_by,
+            "creator": creator,
             "created_at": now,
             "updated_at": now,
         }
@@ -61,7 +65,15 @@ class SqlStudies:
         except IntegrityError as error:
             # Another replica was faster between the look and the insert.
             raise NameTaken(f"a study named '{definition.name}' is there already") from error
-        return Study(id=added, definition=definition, seq=1, created_at=now, updated_at=now)
+        return Study(
+            id=added,
+            definition=definition,
+            seq=1,
+            created_by=created_by,
+            creator=creator,
+            created_at=now,
+            updated_at=now,
+        )
 
     def get(self, name: str) -> Study:
         """Read a study; StudyNotFound."""
@@ -111,6 +123,8 @@ class SqlStudies:
             wanted = wanted.where(_rows.c.state.in_(query.states))
         if query.archived is not None:
             wanted = wanted.where(_rows.c.archived == query.archived)
+        if query.creator is not None:
+            wanted = wanted.where(or_(_rows.c.created_by == query.creator, _rows.c.creator == query.creator))
         if query.before_id is not None:
             wanted = wanted.where(_rows.c.id < query.before_id)
         searched = bool(query.tag or query.text)
@@ -260,6 +274,8 @@ def _study(row: Row[Any]) -> Study:
         reason=row.reason,
         tally=row.tally,
         data_fingerprint=row.data_fingerprint,
+        created_by=row.created_by,
+        creator=row.creator,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

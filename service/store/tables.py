@@ -50,6 +50,9 @@ studies = Table(
     Column("tally", Json, nullable=False, server_default="{}"),
     # Of the data that the first trial was trained on.
     Column("data_fingerprint", String(64)),
+    # The name of whoever created it, and the id of the token that said so: no foreign key, for studies outlive tokens.
+    Column("created_by", String(100)),
+    Column("creator", String(12)),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     # A deleted study keeps its rows until they are purged, but not its name.

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from service.domain.decision import Decision
-from service.domain.errors import BasinError, Unavailable
+from service.domain.errors import BasinError, Invalid, Unavailable
 from service.domain.query import StudyQuery
 from service.domain.study import Study
 from service.domain.trial import Attempt, Trial
@@ -36,6 +36,7 @@ _SHEETS = 16
 _WARMED = 8
 _RUNNING_AT_ONCE = 2_000
 _METRICS = 64
+_NAMED = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,9 @@ class Sheet(Protocol):
     def rungs(self, reading: Reading, scheduler: str) -> wire.Rungs:
         """What was decided at each rung."""
 
+    def saved(self, reading: Reading) -> wire.Saved:
+        """What stopping trials early has saved."""
+
 
 @dataclass(slots=True)
 class _Kept:
@@ -102,6 +106,11 @@ class _Kept:
     metrics: dict[str, None] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     filling: "asyncio.Task[None] | None" = None
+
+    def note(self, attempt: Attempt) -> None:
+        """Which metrics an attempt has reported lately."""
+        if len(self.metrics) < _METRICS:
+            self.metrics |= dict.fromkeys(attempt.last_metrics or ())
 
     def reading(self, study: Study) -> Reading:
         return Reading(study, self.trials - len(self.unread), self.trials, tuple(self.metrics))
@@ -143,6 +152,10 @@ class Charts:
         """What was decided at each rung."""
         return await self._told(name, metric, lambda sheet, reading: sheet.rungs(reading, scheduler(reading.study)))
 
+    async def saved(self, name: str) -> wire.Saved:
+        """What stopping trials early has saved, by the first objective's curves."""
+        return await self._told(name, None, lambda sheet, reading: sheet.saved(reading))
+
     async def warm(self) -> None:
         """Fill the sheets of the studies that are at work, so that whoever opens one after a start does not wait."""
         try:
@@ -171,6 +184,7 @@ class Charts:
         kept, study, left = await self._step(name, metric)
         if left:
             await asyncio.wait({self._filling(kept, name, metric)}, timeout=_PATIENCE_SECONDS)
+        self._known(kept, study, metric)
 
         def work() -> T:
             with kept.lock:
@@ -178,6 +192,17 @@ class Charts:
 
         answer: T = await self._run(work)
         return answer
+
+    def _known(self, kept: _Kept, study: Study, metric: str | None) -> None:
+        """Refuse a metric that no trial has reported, if some have reported others. Its sheet is not worth keeping."""
+        if metric is None or kept.sheet.points or kept.unread or not kept.metrics or metric in kept.metrics:
+            return
+        if any(metric == one.metric for one in study.definition.objectives):
+            return
+        with self._lock:
+            self._sheets.pop((study.id, metric), None)
+        names = ", ".join([*kept.metrics][:_NAMED]) + (" ..." if len(kept.metrics) > _NAMED else "")
+        raise Invalid.field("metric", f"'{metric}' was reported by no trial of this study: take one of {names}")
 
     def _filling(self, kept: _Kept, name: str, metric: str | None) -> "asyncio.Task[None]":
         """What reads the many curves of a new sheet: one at a time, whoever waits for it."""
@@ -226,7 +251,7 @@ class Charts:
     def _follow(self, tx: Transaction, kept: _Kept, study: Study, metric: str, attempts: Mapping[int, Attempt]) -> None:
         """The new points of trials that run."""
         for number, attempt in attempts.items():
-            kept.metrics |= dict.fromkeys(list(attempt.last_metrics or ())[:_METRICS])
+            kept.note(attempt)
             place, now = kept.places.get(number), _place(attempt)
             if number in kept.unread or (place is not None and place >= now):
                 continue
@@ -260,9 +285,8 @@ class Charts:
                 kept.places[number] = _place(attempts[number])
             else:
                 kept.places.pop(number, None)
-        if not kept.metrics:
-            newest = tx.attempts.current(study.id, order[:1]).values()
-            kept.metrics |= {name: None for one in newest for name in list(one.last_metrics or ())[:_METRICS]}
+        for newest in tx.attempts.current(study.id, order).values():
+            kept.note(newest)
 
     def _of(self, study: Study, metric: str) -> _Kept:
         with self._lock:

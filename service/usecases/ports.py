@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
+from service.domain.actor import Actor
 from service.domain.decision import Decision
 from service.domain.event import Event
 from service.domain.finish import Finish
@@ -50,8 +51,8 @@ class PutOff:
 class Studies(Protocol):
     """The studies. A deleted one is gone for every method but `purge`."""
 
-    def add(self, definition: StudyDefinition) -> Study:
-        """Add a study; NameTaken if the name is in use."""
+    def add(self, definition: StudyDefinition, by: Actor | None = None) -> Study:
+        """Add a study, and note who created it; NameTaken if the name is in use."""
 
     def get(self, name: str) -> Study:
         """Read a study; StudyNotFound."""

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Literal, get_args
 
+from service.domain.actor import LOCAL, Actor
 from service.domain.errors import StudyBusy
 from service.domain.query import TrialQuery
 from service.domain.study import Study
@@ -14,11 +15,11 @@ from service.wire.study import StudyDefinition, StudyPatch
 from service.wire.trial import Purpose
 
 
-def create(tx: Transaction, definition: StudyDefinition, *, seed: int) -> Study:
+def create(tx: Transaction, definition: StudyDefinition, *, seed: int, actor: Actor = LOCAL) -> Study:
     """Create a study; `seed` is taken where the definition names none."""
     if definition.seed is None:
         definition = definition.model_copy(update={"seed": seed})
-    study = tx.studies.add(definition)
+    study = tx.studies.add(definition, actor)
     study_event(tx, study, "study.created", state=study.state)
     return study
 

@@ -12,6 +12,7 @@ from functools import partial
 from hashlib import sha256
 
 from service.domain import budget
+from service.domain.actor import LOCAL, Actor
 from service.domain.errors import BasinError, Invalid, StudyNotFound
 from service.domain.query import StudyQuery
 from service.domain.study import Study
@@ -39,17 +40,17 @@ Ready = tuple[Chosen, tuple[Point, ...]]
 
 
 async def create(
-    store: Store, mirrors: Mirrors, definition: StudyDefinition, seed: int
+    store: Store, mirrors: Mirrors, definition: StudyDefinition, seed: int, actor: Actor = LOCAL
 ) -> tuple[Study, WarmStarted | None]:
     """Create a study, with what its warm start takes."""
     if definition.warm_start is None:
-        return await store.write(lambda tx: studies.create(tx, definition, seed=seed)), None
+        return await store.write(lambda tx: studies.create(tx, definition, seed=seed, actor=actor)), None
     here = Here(definition, room=_room(definition))
     plan, ready = await store.read(partial(_prepared, mirrors=mirrors, here=here, warm=definition.warm_start))
     first, *rest = list(_pieces(ready)) or [()]
 
     def start(tx: Transaction) -> Study:
-        study = studies.create(tx, definition, seed=seed)
+        study = studies.create(tx, definition, seed=seed, actor=actor)
         if rest:
             study = move(tx, study, "paused", reason=GOING_ON)
         _put(tx, study, first)

@@ -148,7 +148,22 @@ class RungReport(Answer):
     verdicts: Verdicts
 
 
-class Rungs(Answer):
+class Saved(Answer):
+    """What pruning has saved, by what the trials that completed have cost."""
+
+    read: int = Field(description="Of how many trials the curves have been read so far, of `of`.")
+    of: int
+    full_steps: float | None = Field(default=None, description="How long a trial is that completes: the median.")
+    saved_steps: float | None = Field(
+        default=None, description="The share of steps that stopped trials did not take, of what all would have taken."
+    )
+    not_taken: float | None = Field(default=None, description="The same in steps: so many were not taken.")
+    saved_gpu_hours: float | None = Field(default=None, description="The same in hours, where workers report them.")
+    stopped: int = 0
+    completed: int = 0
+
+
+class Rungs(Saved):
     """The rungs of a study, from what was decided at each, and what pruning has saved."""
 
     study: str
@@ -156,17 +171,8 @@ class Rungs(Answer):
     metric: str
     direction: Direction
     scheduler: str
-    read: int
-    of: int
     rungs: tuple[RungReport, ...] = ()
     more: int = Field(default=0, description="How many further rungs there are that are not listed.")
-    full_steps: float | None = Field(default=None, description="How long a trial is that completes: the median.")
-    saved_steps: float | None = Field(
-        default=None, description="The share of steps that stopped trials did not take, of what all would have taken."
-    )
-    saved_gpu_hours: float | None = Field(default=None, description="The same in hours, where workers report them.")
-    stopped: int = 0
-    completed: int = 0
 
 
 class Stretch(Answer):

@@ -170,6 +170,9 @@ class Study(Answer):
     data_fingerprint: str | None = Field(
         default=None, description="The SHA-256 of the data that its trials are trained on, if their trainer told it."
     )
+    created_by: str | None = Field(
+        default=None, description="Who created it: the name of a token, or `local` where none is needed."
+    )
     created_at: datetime
     updated_at: datetime
 

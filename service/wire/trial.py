@@ -1,7 +1,7 @@
 """A trial: how one is added, and what the server tells of it."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -66,6 +66,14 @@ class NewTrials(Request):
     """Many trials at once: all of them are added, in their order, or none."""
 
     trials: tuple[NewTrial, ...] = Field(min_length=1, max_length=MAX_BATCH)
+
+
+class RetryTrials(Request):
+    """Trials that came to nothing and are to be tried once more: all of them are queued again, or none."""
+
+    trials: tuple[Annotated[int, Field(ge=0, lt=2**53)], ...] = Field(
+        min_length=1, max_length=MAX_BATCH, description="Their numbers."
+    )
 
 
 class TrialNumbers(Answer):
@@ -140,6 +148,12 @@ class TrialList(Answer):
 
     trials: tuple[Trial, ...]
     next_page_token: str | None = None
+
+
+class RetriedTrials(Answer):
+    """Trials as they stand after they were retried."""
+
+    trials: tuple[Trial, ...]
 
 
 class Point(Answer):

@@ -37,6 +37,10 @@ class Filled:
             "pruning": f"{here}/pruning",
             "logs": f"{here}/logs?trial={self.failed}",
             "config": f"{here}/config",
+            "finish": "/studies/finished/finish",
+            "finish-none": f"{here}/finish",
+            "finish-begin": f"{here}/finish/begin",
+            "finished": "/studies/finished",
             "stop": f"{here}/stop",
             "edit": f"{here}/edit",
             "enqueue": f"{here}/enqueue",
@@ -61,6 +65,8 @@ class Filled:
         return {
             "many-trials": f"/studies/{self.many}/trials",
             "new-from": f"/new?from={self.study}",
+            "finishing": "/studies/finishing/finish",
+            "being-finished": "/studies/finishing",
             "long": f"/studies/{LONG}",
             "trial-running": f"{here}/trials/{self.running}",
         }
@@ -91,6 +97,14 @@ def fill(clerk: Clerk) -> Filled:
     clerk.study("empty")
     many = clerk.study("many", budget={})
     clerk.added(many, 600)
+    for name, runs in (("finished", 7), ("finishing", 3)):
+        ended = clerk.study(name, budget={"max_trials": 3}, trainer={"name": "digits-mlp"})
+        for n in range(3):
+            lease = clerk.ask(ended)
+            clerk.report(ended, lease, [1.0, 0.2 + n / 100])
+            clerk.complete(ended, lease)
+        clerk.call("POST", f"{ended}:finish", {"top": 3, "seeds": 2})
+        clerk.finishing(ended, runs, {"test_loss": 0.31, "test_accuracy": 0.9})
     for n in range(2):
         clerk.worker(n)
     return Filled("vit-aug", "many", failing["trial"], bad["trial"], running["trial"], WORKER.format(0))

@@ -70,6 +70,39 @@ def test_curves_are_drawn_zoomed_and_grow_without_losing_the_zoom(
     assert seen(page, "curves", lambda one: one["axis"] == "gpu" and one["lines"])
 
 
+def test_the_metric_of_the_curves_is_chosen_and_stands_in_the_address(clerk: Clerk, window: Windows) -> None:
+    study = clerk.study("measured", budget={})
+    for n in range(3):
+        lease = clerk.ask(study)
+        clerk.report(study, lease, [0.5 - n / 10, 0.4], more={"val_accuracy": 0.8 + n / 10})
+        clerk.complete(study, lease)
+    seen_by = window()
+    seen_by.expected.append("422 (Unprocessable")
+    page = seen_by.open("/studies/measured")
+    assert seen(page, "curves", lambda one: one["lines"])["metric"] == "val_loss"
+    choice = page.locator('[data-module="charts/curves.js"]').get_by_label("Metric")
+    expect(choice.locator("option")).to_have_text(["val_loss", "val_accuracy"])
+    choice.select_option("val_accuracy")
+    told = seen(page, "curves", lambda one: one.get("metric") == "val_accuracy" and one["lines"])
+    assert {line["last"][1] for line in told["lines"]} == {0.8, 0.9, 1.0}
+    assert linked(page, "metric") == "val_accuracy"
+    named = page.locator('[data-module="charts/curves.js"] canvas').get_attribute("aria-label") or ""
+    assert "Learning curves of val_accuracy" in named
+    assert "The best by val_loss is trial" in named
+    link = page.locator('[data-module="charts/curves.js"] [data-chart-data]')
+    assert "metric=val_accuracy" in (link.get_attribute("href") or "")
+    for path, name in (("compare?t=0,1&", "compare"), ("trials/1?", "trial-curve")):
+        page.goto(f"{seen_by.address}/studies/measured/{path}metric=val_accuracy")
+        seen(page, name, lambda one: one.get("metric") == "val_accuracy")
+    page.goto(f"{seen_by.address}/studies/measured?metric=nonsense")
+    trouble = page.locator('[data-module="charts/curves.js"] .chart-trouble')
+    expect(trouble).to_contain_text("'nonsense' was reported by no trial of this study: take one of val_loss")
+    choice.select_option("val_loss")
+    assert seen(page, "curves", lambda one: one["lines"])["metric"] == "val_loss"
+    expect(trouble).to_be_hidden()
+    assert linked(page, "metric") is None
+
+
 def test_one_selection_for_all_charts_and_the_table(charted: Mapping[str, Any], window: Windows) -> None:
     page = window().open(HERE)
     told = seen(page, "history", lambda one: one.get("count", 0) >= 67 and one["places"])

@@ -3,34 +3,19 @@
 import re
 import urllib.request
 from collections.abc import Callable
-from importlib import resources
-from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser import axe
 from tests.browser.clerk import Clerk
 from tests.browser.conftest import Windows
 from tests.browser.filled import LONG, STRANGE, Filled, fill
-
-AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
-# In the dark only the colours are others.
-RULES: dict[Literal["light", "dark"], str] = {
-    "light": '["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]',
-    "dark": '{type: "rule", values: ["color-contrast", "link-in-text-block"]}',
-}
-RUN = 'async () => (await axe.run({runOnly: %s, resultTypes: ["violations"]})).violations'
 
 
 @pytest.fixture(scope="session")
 def filled(clerk: Clerk) -> Filled:
     return fill(clerk)
-
-
-def violations(page: Page, scheme: Literal["light", "dark"]) -> list[str]:
-    """What axe finds wrong with a page."""
-    found: list[dict[str, Any]] = page.evaluate(RUN % RULES[scheme])
-    return [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
 
 
 @pytest.mark.timeout(180)
@@ -44,10 +29,10 @@ def test_every_page_is_accessible_and_keeps_to_its_origin(
     for name, path in filled.pages.items():
         page.goto(seen.address + path)
         expect(page.locator("h1").first).to_be_visible()
-        page.evaluate(AXE)
-        for scheme in RULES:
+        axe.bring(page)
+        for scheme in axe.SCHEMES:
             page.emulate_media(color_scheme=scheme)
-            wrong += [f"{name}, {scheme}: {found}" for found in violations(page, scheme)]
+            wrong += [f"{name}, {scheme}: {found}" for found in axe.violations(page)]
             picture(page, f"{name}-{scheme}")
     assert wrong == []
 
@@ -57,6 +42,9 @@ def test_every_page_can_be_read_without_scripts(filled: Filled, window: Windows)
     seen.expected.append("404 (Not Found)")
     shown = {
         "studies": ["vit-aug", STRANGE, LONG, "running", "600"],
+        "finish": ["tested", "0.31", "Model card", "Download its files"],
+        "finishing": ["confirming", "3 / 7", "Call it off"],
+        "being-finished": ["It is being finished: 3 of 7 runs"],
         "overview": ["val_loss", "Running now", f"#{filled.running}"],
         "trials": ["pruned", "median", "CUDA error"],
         "trial-failed": ["Failed.", "CUDA error: an illegal <memory> access", "Traceback <...>"],

@@ -61,6 +61,57 @@ def test_a_study_is_paused_resumed_stopped_and_deleted_from_its_page(clerk: Cler
     assert STRANGE + "2" not in [one["name"] for one in clerk.call("GET", "/studies")["studies"]]
 
 
+def test_a_study_is_finished_from_its_page_and_the_page_follows(clerk: Clerk, window: Windows) -> None:
+    study = clerk.study("to-finish", budget={"max_trials": 2})
+    for loss in (0.5, 0.25):
+        lease = clerk.ask(study)
+        clerk.report(study, lease, [loss])
+        clerk.complete(study, lease)
+    page = window().open("/studies/to-finish")
+    page.get_by_role("link", name="Finish the study").click()
+    page.get_by_role("link", name="Finish the study…").click()
+    dialog = page.locator("dialog[open]")
+    dialog.get_by_label("The best").fill("1")
+    dialog.get_by_label("Fresh seeds").fill("2")
+    dialog.get_by_role("button", name="Begin").click()
+    # The box is not ticked: nothing has been sent.
+    expect(dialog.get_by_label("The winner is evaluated on the sealed test split")).to_be_focused()
+    dialog.get_by_label("The winner is evaluated on the sealed test split").check()
+    dialog.get_by_role("button", name="Begin").click()
+    expect(page.locator(".kpis")).to_contain_text("0 / 3")
+    until(lambda: page.locator("[data-live-dot]").get_attribute("data-state") == "live", "the stream")
+    clerk.finishing(study, 3, {"test_loss": 0.375})
+    expect(page.locator(".kpis")).to_contain_text("3 / 3")
+    expect(page.locator(".kpis")).to_contain_text("test_loss")
+    with page.expect_download() as card:
+        page.get_by_role("link", name="Download", exact=True).click()
+    assert card.value.suggested_filename == "MODEL_CARD.md"
+    with page.expect_download() as model:
+        page.get_by_role("link", name="Download its files").click()
+    assert model.value.path().read_bytes() == b"weights"
+
+
+def test_failed_trials_of_a_selection_are_retried(clerk: Clerk, window: Windows) -> None:
+    study = clerk.study("to-retry")
+    for outcome in ("failed", "completed", "failed"):
+        lease = clerk.ask(study)
+        clerk.report(study, lease, [0.5])
+        clerk.complete(study, lease, outcome, **({"failure": {"class": "crash"}} if outcome == "failed" else {}))
+    page = window().open("/studies/to-retry/trials")
+    page.get_by_label("Select trial 1").check()
+    expect(page.locator("[data-retry]")).to_be_hidden()
+    for number in (0, 2):
+        page.get_by_label(f"Select trial {number}").check()
+    page.get_by_role("button", name="Retry 2").click()
+    expect(page.locator("[data-toasts]")).to_contain_text("Queued again")
+    for number in (0, 2):
+        row = page.locator("tr", has=page.get_by_label(f"Select trial {number}"))
+        expect(row).to_contain_text("queued")
+    expect(page.locator("[data-retry]")).to_be_hidden()
+    states = [clerk.call("GET", f"{study}/trials/{number}")["state"] for number in range(3)]
+    assert states == ["queued", "completed", "queued"]
+
+
 def test_what_is_wrong_with_a_point_is_said_at_its_field(clerk: Clerk, window: Windows) -> None:
     study = clerk.study("points")
     seen = window()

@@ -13,6 +13,7 @@ from service import bootstrap
 from service.config import Settings
 from service.wire.token import NewToken
 from tests.acceptance.server_process import ServerProcess
+from tests.browser import axe
 from tests.browser.clerk import Clerk
 from tests.browser.conftest import Windows
 from tests.browser.waiting import until
@@ -75,6 +76,10 @@ def worker(guarded: tuple[ServerProcess, str], tmp_path: Path) -> Iterator[Calla
 
 
 def _log_in(page: Page, token: str) -> None:
+    axe.bring(page)
+    for scheme in axe.SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        assert axe.violations(page) == []
     page.get_by_label("Token").fill(token)
     page.get_by_role("button", name="Log in").click()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from service.domain.actor import LOCAL, Actor
 from service.domain.errors import NameTaken, StudyNotFound
 from service.domain.query import StudyQuery, TrialQuery
 from service.domain.study import Study
@@ -96,6 +97,21 @@ class StudyConformance:
         assert saved.data_fingerprint == "c0ffee" * 10 + "feed"
         assert bench.reading.studies.get("digits").data_fingerprint == saved.data_fingerprint
         assert bench.reading.studies.find([study.id])[study.id].data_fingerprint == saved.data_fingerprint
+
+    def test_who_created_a_study_is_kept_and_asked_for(self, bench: Bench) -> None:
+        bench.writing.studies.add(definition("nobodys"))
+        for name, by in (("a", Actor("ana", "editor", "0a1b2c")), ("b", Actor("ben", "editor", "ffff")), ("c", LOCAL)):
+            added = bench.writing.studies.add(definition(name), by)
+            assert (added.created_by, added.creator) == (by.name, by.token)
+            # What is written later is no matter of who writes.
+            saved = bench.writing.studies.save(replace(added, created_by="eve", creator="eeee"))
+            assert (saved.created_by, saved.creator) == (by.name, by.token)
+            assert bench.reading.studies.get(name) == saved
+        found = {
+            creator: "".join(one.name for one in bench.reading.studies.list(StudyQuery(creator=creator)).items)
+            for creator in ("ana", "0a1b2c", "ffff", "local", "Ana", "")
+        }
+        assert found == {"ana": "a", "0a1b2c": "a", "ffff": "b", "local": "c", "Ana": "", "": ""}
 
     def test_reason_and_tally_come_back_as_they_went_in(self, bench: Bench) -> None:
         study = bench.study()

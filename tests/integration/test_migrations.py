@@ -52,6 +52,38 @@ def test_the_steps_make_what_the_code_says(empty_url: str) -> None:
     engine.dispose()
 
 
+def test_who_created_a_study_is_taken_from_the_audit_log(empty_url: str) -> None:
+    url = parse(empty_url)
+    migrating.migrate(url, "0007")
+    engine = connect(url)
+    with engine.connect() as connection, connection.begin():
+        for name in ("known", "unknown"):
+            connection.execute(_STUDY, {"name": name, "at": "2026-01-01 00:00:00"})
+        for actor, operation, object in (
+            ("ana", "create_study", "studies/known"),
+            ("ben", "create_study", "studies/known"),
+            ("eve", "pause_study", "studies/known"),
+            ("eve", "create_study", "studies/known-2"),
+        ):
+            entry = {"actor": actor, "token": f"id-{actor}", "operation": operation, "object": object}
+            connection.execute(_ENTRY, {**entry, "at": "2026-01-01 00:00:00"})
+    migrating.migrate(url)
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT name, created_by, creator FROM studies ORDER BY name")).all()
+    engine.dispose()
+    assert [tuple(row) for row in found] == [("known", "ben", "id-ben"), ("unknown", None, None)]
+
+
+_STUDY = text(
+    "INSERT INTO studies (name, state, archived, definition, revision, seq, next_number, created_at, updated_at) "
+    "VALUES (:name, 'active', FALSE, '{}', 1, 1, 0, :at, :at)"
+)
+_ENTRY = text(
+    "INSERT INTO audit (at, actor, token, operation, object, detail) "
+    "VALUES (:at, :actor, :token, :operation, :object, '{}')"
+)
+
+
 def test_migrating_twice_changes_nothing(empty_url: str) -> None:
     url = parse(empty_url)
     assert migrating.migrate(url) == migrating.migrate(url) == migrating.head() == migrating.found(url)

@@ -15,6 +15,7 @@ from service.dashboard.shown import study_page
 from service.domain.errors import Invalid, NameTaken, NotFound
 from service.domain.query import StudyQuery
 from service.http.errors import Rejection
+from service.http.permissions import sender
 from service.http.services import served
 from service.http.signing import sign
 from service.usecases import studies, warming
@@ -44,7 +45,7 @@ async def create(request: Request) -> Response:
     name = definition.name
     sign(request, object=f"studies/{name}")
     try:
-        await warming.create(services.store, services.mirrors, definition, services.draw_seed())
+        await warming.create(services.store, services.mirrors, definition, services.draw_seed(), sender(request))
     except NameTaken:
         return await _page(request, _with(draft, "name", "is taken by another study"), 409)
     except Invalid as invalid:

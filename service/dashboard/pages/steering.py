@@ -15,7 +15,7 @@ from service.domain.errors import Invalid
 from service.domain.study import Study
 from service.http.services import served
 from service.http.signing import sign
-from service.usecases import studies, trials
+from service.usecases import retrying, studies, trials
 from service.usecases.ports import Transaction
 from service.wire.message import Scalar
 from service.wire.study import StopStudy, StudyPatch
@@ -84,6 +84,14 @@ async def again(request: Request) -> Response:
     store = served(request).store
     trial = await store.read(lambda tx: tx.trials.get(tx.studies.get(name).id, number))
     return await _enqueued(request, name, NewTrial(params=dict(trial.params)))
+
+
+async def retry(request: Request) -> Response:
+    """Try the trial of the address once more."""
+    name, number = _signed(request), request.path_params["number"]
+    sign(request, object=f"studies/{name}/trials", trials=[number])
+    await served(request).store.write(lambda tx: retrying.retry(tx, name, [number]))
+    return seen(trial_page(name, number))
 
 
 async def cancel(request: Request) -> Response:

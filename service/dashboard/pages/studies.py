@@ -14,6 +14,7 @@ from service.dashboard.site import site
 from service.domain.query import StudyQuery
 from service.domain.worker import Worker
 from service.http import page_tokens
+from service.http.permissions import sender
 from service.http.services import served
 from service.usecases import workers
 from service.usecases.ports import Transaction
@@ -22,11 +23,16 @@ _PAGE = 200
 _LONGEST = 200
 SHOWS: Mapping[str, str] = {
     "all": "All",
+    "mine": "Mine",
     "running": "Running",
     "attention": "Needs attention",
     "finished": "Finished",
     "archived": "Archived",
 }
+
+
+_APART = frozenset({"mine", "archived"})
+"""The choices that are read by themselves: what belongs to another one cannot be counted there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +44,11 @@ class Row:
     gpus: int
     workers: int
 
-    def shows(self, which: str) -> bool:
-        """Whether it belongs to a choice of the list."""
+    def shows(self, which: str, mine: str | None) -> bool:
+        """Whether it belongs to a choice of the list; `mine` is the id of the reader's token."""
         state = self.outline.study.state
         return {
+            "mine": mine is not None and self.outline.study.creator == mine,
             "running": state in {"active", "stopping"},
             "attention": bool(self.concerns),
             "finished": state in {"completed", "stopped"},
@@ -67,13 +74,18 @@ async def home(_: Request) -> Response:
 async def list_(request: Request) -> Response:
     """The studies that fit what the address asks for."""
     asked = request.query_params
-    which = asked.get("show", "all") if asked.get("show") in SHOWS else "all"
+    me = sender(request).token
+    # Without accounts nobody is anybody: all studies are everyone's.
+    shows = {name: said for name, said in SHOWS.items() if name != "mine" or me is not None}
+    which = asked.get("show", "all") if asked.get("show") in shows else "all"
     sort, text, tag = asked.get("sort", ""), asked.get("q", "")[:_LONGEST].strip(), asked.get("tag", "")
-    scope = ("dashboard studies", which == "archived", text, tag)
+    creator = me if which == "mine" else None
+    scope = ("dashboard studies", which == "archived", creator, text, tag)
     query = StudyQuery(
         text=text or None,
         tag=tag or None,
         archived=which == "archived",
+        creator=creator,
         before_id=page_tokens.read(scope, asked.get("page") or None, int),
         size=_PAGE,
     )
@@ -81,19 +93,20 @@ async def list_(request: Request) -> Response:
     def read(tx: Transaction) -> Mapping[str, Any]:
         found = tx.studies.list(query)
         rows = _rows(request, tx, found.items)
-        kept = [row for row in rows if row.shows(which)]
+        kept = [row for row in rows if row.shows(which, me)]
         if (key := SORTS.get(sort.removeprefix("-"))) is not None:
             kept.sort(key=key, reverse=sort.startswith("-"))
         return {
             "rows": kept,
             "show": which,
-            "shows": {name: (said, sum(row.shows(name) for row in rows)) for name, said in SHOWS.items()},
+            "shows": {name: (said, sum(row.shows(name, me) for row in rows)) for name, said in shows.items()},
             "sort": sort,
             "text": text,
             "tag": tag,
-            "whole": not found.more and query.before_id is None,
+            "whole": not found.more and query.before_id is None and which not in _APART,
+            "accounts": me is not None,
             "more": page_tokens.write(scope, found.items[-1].id) if found.more else None,
-            "nothing": not rows and not text and not tag and which != "archived",
+            "nothing": not rows and not text and not tag and which not in _APART,
             "server": str(request.base_url).rstrip("/"),
         }
 

@@ -11,9 +11,11 @@ from service.dashboard.page import page
 from service.dashboard.running import running
 from service.dashboard.site import site
 from service.domain.event import Event
+from service.domain.finish import Finish
 from service.domain.states import STUDY
 from service.domain.study import Study
 from service.http.services import served
+from service.usecases.finishing import reading
 from service.usecases.ports import Transaction
 
 _WINDOW = 1_000
@@ -26,6 +28,7 @@ TABS = (
     ("pruning", "Pruning", "pruning"),
     ("logs", "Logs", "logs"),
     ("config", "Config", "config"),
+    ("finish", "Finish", "finish"),
 )
 
 
@@ -46,6 +49,7 @@ def head(request: Request, tx: Transaction, name: str, tab: str) -> dict[str, An
         "tab": tab,
         "tabs": TABS,
         "moves": STUDY[study.state],
+        "finish": next(reversed(tx.finishes.list(study.id)), None),
         "server": str(request.base_url).rstrip("/"),
     }
 
@@ -53,15 +57,21 @@ def head(request: Request, tx: Transaction, name: str, tab: str) -> dict[str, An
 async def overview(request: Request) -> Response:
     """How a study is doing."""
     name = request.path_params["study"]
+    charts = served(request).charts
+    assert charts is not None, "the server was put together without charts"
+    saved = await charts.saved(name)
 
     def read(tx: Transaction) -> Mapping[str, Any]:
         shown = head(request, tx, name, "overview")
         study: Study = shown["study"]
+        finish: Finish | None = shown["finish"]
         numbers = [number for number, trial in list(shown["trials"].items()) if trial.state == "running"]
         return {
             **shown,
             "running": running(tx, study, numbers, shown["workers"]),
             "troubles": troubles(tx, study),
+            "saved": saved,
+            "progress": reading.progress(tx, finish) if finish is not None and finish.open else None,
             "present": sum(worker.state(tx.now) == "online" for worker in shown["workers"]),
         }
 

@@ -19,6 +19,7 @@ from service.domain.study import Study
 from service.domain.trial import Attempt, Checkpoint, Trial
 from service.http import convert
 from service.http.services import served
+from service.usecases import retrying
 from service.usecases.ports import Transaction
 from service.wire.message import Scalar
 
@@ -63,6 +64,9 @@ async def show(request: Request) -> Response:
         return {
             **shown,
             "trial": trial,
+            # What is written out must be a plain mapping.
+            "params": dict(trial.params),
+            "attrs": dict(trial.attrs),
             "attempts": attempts,
             "attempt": attempt,
             "place": places.of(attempt),
@@ -71,6 +75,7 @@ async def show(request: Request) -> Response:
             "checkpoints": [convert.checkpoint(name, one) for one in checkpoints],
             "verdict": verdict,
             "why": why,
+            "retried": retrying.may_retry(trial, attempt),
             "chosen": reasons.chosen(trial),
             "settings": settings(study, trial, best),
             "moments": moments(trial, attempts, decisions, checkpoints),

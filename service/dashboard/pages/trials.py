@@ -19,7 +19,7 @@ from service.domain.study import Study
 from service.domain.trial import Attempt, Trial
 from service.http import page_tokens
 from service.http.places import after
-from service.usecases import reading
+from service.usecases import reading, retrying
 from service.usecases.ports import Transaction
 from service.wire.trial import TrialState
 
@@ -46,6 +46,11 @@ class Row:
     curve: Sequence[float]
     why: str
     place: str
+
+    @property
+    def retried(self) -> bool:
+        """Whether it can be tried once more."""
+        return retrying.may_retry(self.trial, self.attempt)
 
     @property
     def seconds(self) -> float | None:

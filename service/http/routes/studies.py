@@ -12,6 +12,7 @@ from service.http import convert, examples, page_tokens
 from service.http.addresses import IfMatch, PageSize, PageToken, StudyName, entity_tag, revision, study_path
 from service.http.answers import answer
 from service.http.documented import documented
+from service.http.permissions import sender
 from service.http.route import WireRoute
 from service.http.services import Services, served
 from service.http.signing import sign
@@ -63,7 +64,7 @@ async def create(
     seed = services.draw_seed()
     sign(request, object=f"studies/{definition.name}")
     try:
-        study, told = await warming.create(services.store, services.mirrors, definition, seed)
+        study, told = await warming.create(services.store, services.mirrors, definition, seed, sender(request))
     except NameTaken as taken:
         raise NameTaken(taken.message, [_TAKEN]) from None
     view = StudyView(study, {}, None)
@@ -88,17 +89,22 @@ async def list_(
     tag: Annotated[str | None, Query(max_length=64, description="Only studies with this tag.")] = None,
     q: Annotated[str | None, Query(max_length=200, description="Only studies with this text in name or note.")] = None,
     archived: Annotated[Literal["false", "true", "any"], Query(description="Whether to list archived ones.")] = "false",
+    created_by: Annotated[
+        str | None,
+        Query(max_length=100, description="Only studies that this one created: a name, or the id of a token."),
+    ] = None,
     page_size: PageSize = 100,
     page_token: PageToken = None,
 ) -> Response:
     """Archived studies are left out unless asked for."""
     services = served(request)
-    scope = ("studies", sorted(state), tag, q, archived)
+    scope = ("studies", sorted(state), tag, q, archived, created_by)
     query = StudyQuery(
         states=tuple(state),
         tag=tag,
         text=q,
         archived={"false": False, "true": True, "any": None}[archived],
+        creator=created_by,
         before_id=page_tokens.read(scope, page_token, int),
         size=page_size,
     )

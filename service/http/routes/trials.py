@@ -17,7 +17,7 @@ from service.http.places import after
 from service.http.route import WireRoute
 from service.http.services import served
 from service.http.signing import sign
-from service.usecases import reading, trials
+from service.usecases import reading, retrying, trials
 from service.usecases.ports import Transaction
 from service.usecases.reading import TrialView
 from service.wire import trial as wire
@@ -74,6 +74,31 @@ async def add_many(
     sign(request, count=len(new.trials))
     numbers = await served(request).store.write(lambda tx: trials.add_many(tx, study, new))
     return answer(wire.TrialNumbers(numbers=numbers), 201)
+
+
+@router.post(
+    ":retry",
+    **documented(
+        "retry_trials",
+        "Try trials once more that came to nothing",
+        answer=wire.RetriedTrials,
+        example=examples.RETRIED,
+        errors=[StudyNotFound, TrialNotFound, WrongState],
+    ),
+)
+async def retry(
+    request: Request, study: StudyName, body: Annotated[wire.RetryTrials, Body(openapi_examples=examples.RETRY)]
+) -> Response:
+    """Those that failed, turned out infeasible or were cancelled are queued again, with another attempt to come: under
+    the same number, from the newest checkpoint if they left one. All of them or none; those that wait or run already
+    stay as they are. A study that was completed because all its trials had ended is active again.
+    """
+    services = served(request)
+    sign(request, trials=list(body.trials))
+    await services.store.write(lambda tx: retrying.retry(tx, study, body.trials))
+    numbers = dict.fromkeys(body.trials)
+    views = await services.store.read(lambda tx: [_view(tx, study, number) for number in numbers])
+    return answer(wire.RetriedTrials(trials=tuple(map(convert.trial_of, views))))
 
 
 @router.get(

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
+from service.domain.actor import Actor
 from service.domain.errors import NameTaken, StudyNotFound, TrialNotFound
 from service.domain.query import Page, StudyQuery, TrialQuery
 from service.domain.states import RERUNS_RUN
@@ -25,13 +26,21 @@ class MemoryStudies:
         self._tables = tables
         self._now = now
 
-    def add(self, definition: StudyDefinition) -> Study:
-        """Add a study; NameTaken if the name is in use."""
+    def add(self, definition: StudyDefinition, by: Actor | None = None) -> Study:
+        """Add a study, and note who created it; NameTaken if the name is in use."""
         tables = self._tables
         if tables.ids.get(None, definition.name) is not None:
             raise NameTaken(f"a study named '{definition.name}' is there already")
         tables.last_study += 1
-        study = Study(id=tables.last_study, definition=definition, seq=1, created_at=self._now, updated_at=self._now)
+        study = Study(
+            id=tables.last_study,
+            definition=definition,
+            seq=1,
+            created_by=None if by is None else by.name,
+            creator=None if by is None else by.token,
+            created_at=self._now,
+            updated_at=self._now,
+        )
         tables.ids.put(None, definition.name, study.id)
         tables.studies.put(None, study.id, own_study(study))
         return own_study(study)

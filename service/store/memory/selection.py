@@ -81,6 +81,7 @@ def _asked_for(study: Study, query: StudyQuery) -> bool:
     return (
         (not query.states or study.state in query.states)
         and (query.archived is None or study.archived == query.archived)
+        and (query.creator is None or query.creator in {study.created_by, study.creator})
         and (query.before_id is None or study.id < query.before_id)
         and (query.tag is None or query.tag in definition.tags)
         and (words in definition.name.casefold() or words in definition.note.casefold())

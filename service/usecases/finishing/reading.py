@@ -29,6 +29,13 @@ def report(tx: Transaction, name: str) -> wire.Finish:
     return found.model_copy(update={"card": card(study, found)})
 
 
+def progress(tx: Transaction, finish: Finish) -> tuple[int, int]:
+    """How many runs of a round have ended, and how many there are: the refit is one of them."""
+    runs, refit = rerunning.of_round(tx, finish), finish.outcome.refit
+    ended = sum(one.finished for one in runs)
+    return ended + (refit is not None and tx.trials.get(finish.study_id, refit).finished), len(runs) + 1
+
+
 def _report(
     tx: Transaction,
     study: Study,
@@ -38,8 +45,7 @@ def _report(
     refit: Trial | None,
 ) -> wire.Finish:
     plan, outcome = finish.plan, finish.outcome
-    numbers = [run.number for some in runs.values() for run in some]
-    ended = sum(one.finished for one in tx.trials.pick(study.id, numbers).values())
+    done, of = progress(tx, finish)
     return wire.Finish(
         study=study.name,
         round=finish.round,
@@ -50,8 +56,8 @@ def _report(
         seeds=plan.seeds,
         level=confirming.LEVEL,
         search=wire.SearchThen(state=plan.study_state, completed=plan.completed),
-        done=ended + (refit is not None and refit.finished),
-        of=len(numbers) + 1,
+        done=done,
+        of=of,
         candidates=tuple(
             _candidate(one, trials[one.number], plan.metric) for one in confirming.standings(runs, plan.direction)
         ),

@@ -26,7 +26,7 @@ def start(tx: Transaction, name: str, body: FinishStudy, actor: Actor = LOCAL) -
     """Queue the best trials again, each on the same fresh seeds."""
     study = tx.studies.lock(name)
     rounds = tx.finishes.list(study.id)
-    _may_begin(study, rounds, body)
+    may_begin(study, rounds, body)
     objective = _objective(study, body.metric)
     candidates = _best(tx, study, objective, body.top)
     if not candidates:
@@ -81,7 +81,8 @@ def newest(tx: Transaction, study: Study) -> Finish:
     return rounds[-1]
 
 
-def _may_begin(study: Study, rounds: Sequence[Finish], body: FinishStudy) -> None:
+def may_begin(study: Study, rounds: Sequence[Finish], body: FinishStudy) -> None:
+    """Refuse a round that would not run, or that would open the test split again without a reason."""
     if study.archived:
         raise WrongState(f"study '{study.name}' is archived: it hands out no trials; unarchive it first")
     if study.state == "paused":

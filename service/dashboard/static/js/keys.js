@@ -23,7 +23,7 @@ function pressed(key) {
   if (first === "g" && GO[key]) return go(GO[key]);
   first = key;
   setTimeout(() => (first = ""), PAIR_MS);
-  if (/^[1-7]$/.test(key)) return click(`[data-tab="${key}"]`);
+  if (/^[1-8]$/.test(key)) return click(`[data-tab="${key}"]`);
   const does = KEYS[key];
   return does ? does() !== false : click(`[data-key="${CSS.escape(key)}"]`);
 }

@@ -3,14 +3,17 @@
 //
 //   <section data-part="kpis" data-on="study trial">     a piece, and what makes it old: study, trial, worker
 //   <section data-part="running" data-points>            numbers of curves in it are written at once
+//   <span data-again>                                    not all is there yet: the page is read again soon
 import { follow } from "./live.js";
 import { number } from "./numbers.js";
 import { say, loggedOut } from "./notices.js";
 
 const SOON_MS = 400;
+const AGAIN_MS = 1500;
 const APART_MS = { study: 1000, trial: 1000, worker: 2000, points: 3000, log: 1500 };
 const pending = new Set();
 let timer = 0;
+let later = 0;
 let last = 0;
 let reading = false;
 
@@ -18,6 +21,12 @@ export function start() {
   for (const log of document.querySelectorAll("[data-follow]")) log.scrollTop = log.scrollHeight;
   const topics = document.body.dataset.topics;
   if (topics) follow(topics.split("&"), take);
+  again();
+}
+
+function again() {
+  clearTimeout(later);
+  if (document.querySelector("[data-again]")) later = setTimeout(refresh, AGAIN_MS);
 }
 
 /** Read the page again now. */
@@ -101,6 +110,7 @@ function put(fresh, groups) {
   document.body.dataset.newest = fresh.body.dataset.newest;
   if (changed) document.dispatchEvent(new CustomEvent("basin:parts"));
   if (added) document.dispatchEvent(new CustomEvent("basin:added"));
+  again();
 }
 
 function concerned(part, groups) {

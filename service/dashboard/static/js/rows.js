@@ -20,10 +20,21 @@ function show() {
     box.checked = chosen.has(Number(box.value));
     box.closest("tr").setAttribute("aria-selected", String(box.checked));
   }
+  offerRetry();
   const compare = document.querySelector("[data-compare]");
   if (!compare) return;
   const few = [...chosen].slice(0, MOST_COMPARED);
   compare.hidden = !few.length;
   compare.textContent = `Compare ${few.length}`;
   compare.href = `${compare.dataset.compare}?t=${few.join(",")}`;
+}
+
+/** A button for the chosen rows whose trials came to nothing. */
+function offerRetry() {
+  const form = document.querySelector("[data-retry]");
+  if (!form) return;
+  const numbers = [...document.querySelectorAll("[data-select][data-retried]:checked")].map((box) => Number(box.value));
+  form.hidden = !numbers.length;
+  form.dataset.body = JSON.stringify({ trials: numbers });
+  form.querySelector("button").textContent = `Retry ${numbers.length}`;
 }

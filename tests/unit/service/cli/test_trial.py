@@ -293,3 +293,17 @@ def test_of_a_study_that_is_not_there_nothing_is_cancelled(run: Run, server: Fak
     server.plan(problem(404, "study_not_found", "no"))
     assert run("trial", "cancel", "none", "1", "2").code == 3
     assert len(server.requests) == 1
+
+
+# --- retry
+
+
+def test_trials_are_retried_all_or_none(run: Run, server: FakeServer, study: str) -> None:
+    again = [server.add_trial(study, params={}, state="queued", attempts=1) for _ in range(2)]
+    server.plan(httpx2.Response(200, json={"trials": again}))
+    ran = run("trial", "retry", study, "0", "1")
+    assert (ran.code, ran.err) == (0, "Trial 0 is queued.\nTrial 1 is queued.\n")
+    assert (server.requests[-1].url.path, server.bodies) == (f"/v1/studies/{study}/trials:retry", [{"trials": [0, 1]}])
+    server.plan(problem(409, "wrong_state", "trial 1 is completed. No trial was queued again"))
+    ran = run("trial", "retry", study, "0", "1")
+    assert (ran.code, ran.err) == (5, "error: trial 1 is completed. No trial was queued again\n")

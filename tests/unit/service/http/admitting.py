@@ -206,6 +206,7 @@ SAMPLES: Mapping[str, Sample] = {
     "list_trials": Sample(_study("/trials")),
     "get_trial": Sample(_trial("/trials/0")),
     "cancel_trial": Sample(_trial("/trials/0:cancel")),
+    "retry_trials": Sample(_trial("/trials:retry"), {"trials": [0]}),
     "list_reports": Sample(_trial("/trials/0/reports")),
     "list_attempts": Sample(_trial("/trials/0/attempts")),
     "list_decisions": Sample(_trial("/trials/0/decisions")),

@@ -178,6 +178,7 @@ def test_rungs_are_told_as_they_were(api: Api, store: MemoryStore) -> None:
     # Two of ten steps were taken by the one that was stopped; the one that runs may take them yet.
     assert (told["full_steps"], told["stopped"], told["completed"]) == (8.0, 1, 1)
     assert told["saved_steps"] == pytest.approx(6 / (2 + 2 + 8 + 6))
+    assert told["not_taken"] == 6
     assert told["saved_gpu_hours"] is None
     (cut,) = api.ok("GET", f"{study}/curves")["cuts"]
     assert (cut["rung"], cut["step"], cut["cut"]) == (0, 1, 4.25)
@@ -297,3 +298,40 @@ def test_where_nothing_was_reported_nothing_is_drawn(api: Api) -> None:
     assert told["lines"][0]["values"] == [None, None]
     assert told["not_finite"] == 1
     assert all(value is None or math.isfinite(value) for value in told["band"]["p50"])
+
+
+def test_any_metric_that_some_trial_has_reported_has_curves(api: Api, store: MemoryStore) -> None:
+    study = api.study(scheduler={"type": "asha", "mode": "stop"})
+    assert api.ok("GET", f"{study}/curves?metric=accuracy")["trials"] == 0, "nobody has reported anything yet"
+    begun(api, study, 2)
+    for number, metric in ((0, "accuracy"), (1, "health.grad_norm")):
+        point = {"step": 1, "metrics": {"loss": 0.5, metric: 0.75}}
+        api.ok(
+            "POST",
+            f"{study}/trials/{number}/attempts/1:report",
+            {"token": 1, "first_seq": 1, "points": [point]},
+        )
+    decide(store, 0, 1, "stop", rung=0, cut=0.25)
+    for number in range(2):
+        complete(api, study, number)
+    told = api.ok("GET", f"{study}/curves")
+    assert (told["metrics"], len(told["cuts"])) == (["loss", "health.grad_norm", "accuracy"], 1)
+    told = api.ok("GET", f"{study}/curves?metric=accuracy")
+    # Cuts are of the loss. The best trial is that by the objective, if it has such a curve.
+    assert (told["metric"], told["trials"], told["cuts"]) == ("accuracy", 1, [])
+    assert [(line["number"], line["why"], line["values"]) for line in told["lines"]] == [(0, "best", [0.75])]
+
+
+@pytest.mark.parametrize("path", ["curves", "curves/all"])
+def test_a_metric_that_nobody_reports_is_refused(api: Api, path: str) -> None:
+    study = api.study(objectives=[{"metric": "loss"}, {"metric": "speed"}])
+    begun(api, study, 1)
+    report(api, study, 0, 1, 0.5)
+    status, code, problem = api.refused("GET", f"{study}/{path}?metric=acuracy")
+    assert (status, code) == (422, "invalid_argument")
+    assert problem["errors"][0] == {
+        "field": "metric",
+        "message": "'acuracy' was reported by no trial of this study: take one of loss, grad_norm",
+    }
+    api.check = False  # bytes have no schema
+    assert api.get(f"{study}/{path}?metric=speed").status_code == 200, "an objective may yet come"

@@ -42,6 +42,11 @@ export class Card {
     if (chart.data && !alone()) this.actions.append(make("a", { class: "plain-link", href: chart.data(), "data-chart-data": true, title: "What this chart is drawn from, as JSON" }, "data"));
   }
 
+  /** Have the link to the data follow what the chart shows. */
+  linkData() {
+    this.actions.querySelector("[data-chart-data]").href = this.chart.data();
+  }
+
   /** Buttons of which one is pressed: [[key, text], ...]. */
   switch(name, choices, chosen, pressed, key = null) {
     const group = make("div", { class: "segments", role: "group", "aria-label": name });

@@ -4,6 +4,7 @@ import { axes, label } from "./axes.js";
 import { Card } from "./card.js";
 import { lastOf, strokeLine } from "./curve-draw.js";
 import { address, read, whenChanged } from "./data.js";
+import { MetricChoice } from "./metric.js";
 import { nearest } from "./nearest.js";
 import { Plot } from "./plot.js";
 import { scale, usual, whole } from "./scale.js";
@@ -22,6 +23,8 @@ class Compare {
     this.kind = "linear";
     this.axis = "step";
     this.card = new Card(element, { title: "Curves", table: () => this.table(), picture: () => this.plot.canvas, data: () => this.address() });
+    this.metric = new MetricChoice(this.card, element.dataset.objectives.split(","), () => { this.plot.zoom = null; this.load(); });
+    this.card.linkData();
     this.card.switch("Scale", [["linear", "lin"], ["log", "log"]], this.kind, (value) => { this.kind = value; this.plot.zoom = null; this.plot.redraw(); }, "l");
     this.card.switch("Axis", [["step", "step"], ["time", "time"], ["gpu", "GPU h"]], this.axis, (value) => { this.axis = value; this.plot.zoom = null; this.load(); });
     this.plot = new Plot(this.card.host, { height: 340, edge: { right: 56 }, zoom: true, draw: (plot) => this.draw(plot), at: (plot, place) => this.at(plot, place) });
@@ -33,12 +36,13 @@ class Compare {
   }
 
   address() {
-    return address(this.study, "curves", { top: 0, running: 0, pruned: 0, density: false, axis: this.axis, trials: this.trials.join(",") });
+    return address(this.study, "curves", { metric: this.metric?.asked, top: 0, running: 0, pruned: 0, density: false, axis: this.axis, trials: this.trials.join(",") });
   }
 
   async load() {
     try {
       this.told = await read(this.address());
+      this.metric.offer(this.told.metrics);
       this.lines = this.trials.map((one) => this.told.lines.find((line) => line.number === one)).filter(Boolean);
       this.card.fine();
       this.plot.redraw();
@@ -83,6 +87,6 @@ class Compare {
   }
 
   debug() {
-    return { kind: "compare", lines: this.lines?.map((one) => ({ number: one.number, points: one.at.length })) ?? [] };
+    return { kind: "compare", metric: this.told?.metric, lines: this.lines?.map((one) => ({ number: one.number, points: one.at.length })) ?? [] };
   }
 }

@@ -88,13 +88,14 @@ export function lastOf(one) {
   return null;
 }
 
-export function drawBest(plot, one) {
+export function drawBest(plot, one, by = "") {
   strokeLine(plot, one.at, one.values, { colour: colours().text, width: 2.4 });
   const last = lastOf(one);
   if (!last) return;
-  const { right, top, bottom } = plot.inner, text = `★ best #${one.number}  ${number(last.value)}`;
-  const x = Math.min(last.x(plot), right - 4), above = last.y(plot) - 34;
-  label(plot.context, text, x, Math.min(Math.max(above, top + 8), bottom - 8), colours().text, "right");
+  const { right, top, bottom } = plot.inner, text = `★ best${by} #${one.number}  ${number(last.value)}`;
+  // Beneath the line where there is no room above it.
+  const x = Math.min(last.x(plot), right - 4), above = last.y(plot) - 34, y = above < top + 8 ? last.y(plot) + 20 : above;
+  label(plot.context, text, x, Math.min(Math.max(y, top + 8), bottom - 8), colours().text, "right");
 }
 
 /** The cuts, each as it was when it was applied last: by their steps. */

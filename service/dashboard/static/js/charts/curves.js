@@ -7,6 +7,7 @@ import { filter, passing } from "./brushes.js";
 import { Card, chips } from "./card.js";
 import { drawBest, drawBeyond, drawCuts, drawDensity, drawTrial, densityPicture, lastOf } from "./curve-draw.js";
 import { address, readBytes, together, whenChanged } from "./data.js";
+import { MetricChoice } from "./metric.js";
 import { nearest } from "./nearest.js";
 import { unpack } from "./packed.js";
 import { Plot } from "./plot.js";
@@ -26,8 +27,10 @@ class Curves {
   constructor(element) {
     this.study = element.dataset.study;
     [this.mode, this.kind, this.axis] = kept("curves", [["top", "running", "all"], ["linear", "log"], ["step", "time", "gpu"]]);
-    this.card = new Card(element, { title: "Learning curves", table: () => this.table(), picture: () => this.plot.canvas, data: () => address(this.study, "curves") });
-    this.modes = this.card.switch("Which curves", [["top", "Top 50 + running"], ["running", "Running"], ["all", "All"]], this.mode, (value) => this.pressed({ mode: value }), "a");
+    this.card = new Card(element, { title: "Learning curves", table: () => this.table(), picture: () => this.plot.canvas, data: () => address(this.study, "curves", { metric: this.metric?.asked }) });
+    this.metric = new MetricChoice(this.card, element.dataset.objectives.split(","), () => this.pressed({ kind: this.kind }));
+    this.card.linkData();
+    this.modes = this.card.switch("Which curves", [["top", "Best"], ["running", "Running"], ["all", "All"]], this.mode, (value) => this.pressed({ mode: value }), "a");
     this.card.switch("Scale", [["linear", "lin"], ["log", "log"]], this.kind, (value) => this.pressed({ kind: value }), "l");
     this.card.switch("Axis", [["step", "step"], ["time", "time"], ["gpu", "GPU h"]], this.axis, (value) => this.pressed({ axis: value }));
     this.plot = new Plot(this.card.host, { height: 380, zoom: true, draw: (plot) => this.draw(plot), at: (plot, place) => this.at(plot, place),
@@ -47,14 +50,14 @@ class Curves {
     Object.assign(this, change);
     // Other axes have other stretches; another choice of lines has not.
     if (moved) this.plot.zoom = null;
-    if (moved) this.all = this.picture = null;
+    if (moved) this.all = this.picture = this.density = null;
     keep("curves", [this.mode, this.kind, this.axis]);
     this.load();
   }
 
   get wanted() {
     const few = this.mode === "running" ? { top: 0, pruned: 0 } : {};
-    return { axis: this.axis, scale: this.kind, ...few, trials: [...selection()].slice(0, 50).join(",") || null };
+    return { metric: this.metric.asked, axis: this.axis, scale: this.kind, ...few, trials: [...selection()].slice(0, 50).join(",") || null };
   }
 
   async load() {
@@ -64,6 +67,7 @@ class Curves {
       if (asked !== this.asked) return;
       this.told = told;
       this.density = null;
+      this.metric.offer(told.metrics);
       this.timings.lines = performance.now() - begin;
       this.card.fine();
       this.modes.text("all", `All ${count(told.trials)}`);
@@ -80,7 +84,8 @@ class Curves {
   async loadAll(asked) {
     if (this.told.of > MOST_SINGLE) return this.plot.redraw();
     const begin = performance.now();
-    const all = unpack(await readBytes(address(this.study, "curves/all", { axis: this.axis, scale: this.kind })));
+    const wanted = { metric: this.metric.asked, axis: this.axis, scale: this.kind };
+    const all = unpack(await readBytes(address(this.study, "curves/all", wanted)));
     if (asked !== this.asked) return;
     this.all = all;
     this.timings.all = performance.now() - begin;
@@ -101,9 +106,9 @@ class Curves {
     this.plot.redraw();
   }
 
-  /** New points of trials that run. */
+  /** New points of trials that run: they are of the objective. */
   grow(points) {
-    if (!this.told || this.axis !== "step") return;
+    if (!this.told || this.axis !== "step" || this.metric.asked) return;
     const lines = new Map(this.told.lines.map((one) => [one.number, one]));
     let grown = false;
     for (const [trial, step, value] of points) {
@@ -123,8 +128,9 @@ class Curves {
     const best = lines.find((one) => one.why === "best");
     for (const value of best?.values ?? []) {
       if (value === null || (this.kind === "log" && value <= 0)) continue;
-      low = this.told.direction === "minimize" ? Math.min(low, value) : low;
-      high = this.told.direction === "minimize" ? high : Math.max(high, value);
+      // Of what is no objective nobody knows which way is better.
+      if (this.metric.asked || this.told.direction === "minimize") low = Math.min(low, value);
+      if (this.metric.asked || this.told.direction === "maximize") high = Math.max(high, value);
     }
     const room = this.kind === "log" ? 0 : (high - low) * 0.04;
     const ys = plot.zoom?.y ?? [low - room, high + room / 2], xs = plot.zoom?.x ?? [extent.low, extent.high];
@@ -152,7 +158,7 @@ class Curves {
       }
       for (const one of shown) if (one !== best) drawTrial(plot, one, { quiet: only !== null && !only.has(one.number) });
       if (this.axis === "step") drawCuts(plot, this.told.cuts);
-      if (best) drawBest(plot, best);
+      if (best) drawBest(plot, best, this.by);
       for (const one of this.told.lines) if (chosen.has(one.number) || one.number === hovered) drawTrial(plot, one, { loud: true });
       if (this.told.density && !plot.zoom) drawBeyond(plot, this.told.density.above, this.told.density.below);
     });
@@ -167,6 +173,11 @@ class Curves {
     if (this.picture) this.timings.allSeen ??= performance.now();
   }
 
+  /** What the best trial is the best by, where that is not what is shown. */
+  get by() {
+    return this.metric.asked ? ` by ${this.metric.objectives[0]}` : "";
+  }
+
   describe(best) {
     const { told } = this, end = best && lastOf(best);
     const reading = told.read < told.of ? `loading ${count(told.of)} trials: ${count(told.read)} so far` : null;
@@ -174,7 +185,7 @@ class Curves {
     this.card.say(reading ?? many ?? (this.mode === "all" && this.all ? `${count(this.all.count)} curves, ${count(this.all.head.points)} points` : `${count(this.lines.length)} lines${this.mode === "running" ? "" : " + density of all"}`)
       + (told.not_finite ? ` · ${count(told.not_finite)} with NaN` : ""));
     const running = told.lines.filter((one) => one.state === "running").length;
-    this.plot.say(told.trials ? `Learning curves of ${told.metric} for ${told.trials} trials, ${running} of them running.${end ? ` The best is trial ${best.number} with ${number(end.value)}.` : ""}` : "Learning curves: no trial has reported yet.");
+    this.plot.say(told.trials ? `Learning curves of ${told.metric} for ${told.trials} trials, ${running} of them running.${end ? ` The best${this.by} is trial ${best.number} with ${number(end.value)}.` : ""}` : "Learning curves: no trial has reported yet.");
   }
 
   at(plot, place) {
@@ -193,7 +204,7 @@ class Curves {
   /** What is on the canvas, for tests. */
   debug() {
     const { plot, told } = this;
-    return { kind: "curves", mode: this.mode, scale: this.kind, axis: this.axis, zoom: plot.zoom, drawn: plot.drawn, timings: this.timings, read: told?.read, of: told?.of,
+    return { kind: "curves", metric: told?.metric, mode: this.mode, scale: this.kind, axis: this.axis, zoom: plot.zoom, drawn: plot.drawn, timings: this.timings, read: told?.read, of: told?.of,
       all: this.picture && this.all ? { curves: this.all.count, points: this.all.head.points } : null,
       lines: told && plot.x ? this.lines.map((one) => { const last = lastOf(one); return { number: one.number, state: one.state, why: one.why, points: one.at.length, last: last && [last.at, last.value], x: last && last.x(plot), y: last && last.y(plot) }; }) : [],
       cuts: told?.cuts ?? [], range: plot.y && [plot.y.low, plot.y.high], domain: plot.x && [plot.x.low, plot.x.high] };

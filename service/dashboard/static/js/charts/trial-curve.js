@@ -5,6 +5,7 @@ import { axes, SIGNS } from "./axes.js";
 import { Card } from "./card.js";
 import { drawBand, drawCuts, lastOf, strokeLine } from "./curve-draw.js";
 import { address, read, whenChanged } from "./data.js";
+import { MetricChoice } from "./metric.js";
 import { nearest } from "./nearest.js";
 import { Plot } from "./plot.js";
 import { scale, whole } from "./scale.js";
@@ -20,6 +21,7 @@ class TrialCurve {
     this.trial = Number(element.dataset.trial);
     this.kind = "linear";
     this.card = new Card(element, { title: "Against its competitors", table: () => this.table(), picture: () => this.plot.canvas, data: () => address(this.study, `trials/${this.trial}/reports`) });
+    this.metric = new MetricChoice(this.card, element.dataset.objectives.split(","), () => { this.plot.zoom = null; this.load(); });
     this.card.switch("Scale", [["linear", "lin"], ["log", "log"]], this.kind, (value) => { this.kind = value; this.plot.zoom = null; this.load(); }, "l");
     this.plot = new Plot(this.card.host, { height: 320, zoom: true, draw: (plot) => this.draw(plot), at: (plot, place) => this.at(plot, place) });
     this.load();
@@ -28,10 +30,12 @@ class TrialCurve {
 
   async load() {
     try {
-      const wanted = { top: 0, running: 0, pruned: 0, scale: this.kind, trials: this.trial };
+      const wanted = { metric: this.metric.asked, top: 0, running: 0, pruned: 0, scale: this.kind, trials: this.trial };
       const [told, decisions] = await Promise.all([read(address(this.study, "curves", wanted)), read(address(this.study, `trials/${this.trial}/decisions`))]);
       this.told = told;
-      this.cuts = (decisions.decisions ?? []).filter((one) => one.cut !== null && one.cut !== undefined && !one.rule);
+      this.metric.offer(told.metrics);
+      // Cuts are of the metric that the scheduler judges by: the study's curves of another one have none.
+      this.cuts = (told.cuts.length ? decisions.decisions : []).filter((one) => one.cut !== null && one.cut !== undefined && !one.rule);
       this.card.fine();
       this.plot.redraw();
     } catch (error) {
@@ -45,7 +49,7 @@ class TrialCurve {
 
   grow(points) {
     const { mine } = this;
-    if (!mine) return;
+    if (!mine || this.metric.asked) return;
     for (const [trial, step, value] of points) {
       if (trial !== this.trial || step <= (mine.at.at(-1) ?? -Infinity)) continue;
       mine.at = [...mine.at, step];
@@ -76,7 +80,7 @@ class TrialCurve {
       }
     });
     const end2 = mine && lastOf(mine);
-    this.card.say("grey: 10th to 90th percentile of the trials that came as far · ◆ the cuts as they were · green: the best · thick: this one");
+    this.card.say(`grey: 10th to 90th percentile of the trials that came as far${this.cuts?.length ? " · ◆ the cuts as they were" : ""} · green: the best${this.metric.asked ? ` by ${this.metric.objectives[0]}` : ""} · thick: this one`);
     plot.say(end2 ? `Trial ${this.trial} came to ${told.metric} ${number(end2.value)} at step ${end2.at}.` : `Trial ${this.trial} has reported nothing yet.`);
     if (!mine) {
       plot.context.fillStyle = colour.muted;
@@ -104,6 +108,6 @@ class TrialCurve {
   }
 
   debug() {
-    return { kind: "trial-curve", drawn: this.plot.drawn, points: this.mine?.at.length ?? 0, state: this.mine?.state ?? null, cuts: this.cuts ?? [] };
+    return { kind: "trial-curve", metric: this.told?.metric, drawn: this.plot.drawn, points: this.mine?.at.length ?? 0, state: this.mine?.state ?? null, cuts: this.cuts ?? [] };
   }
 }
