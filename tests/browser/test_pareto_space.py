@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser import axe
 from tests.browser.clerk import Clerk
 from tests.browser.conftest import Windows
 from tests.browser.drawn import canvas, chart, drag, linked, seen
-from tests.browser.test_pages import AXE, RULES, violations
 from tests.browser.waiting import until
 
 NAME = "pareto-space"
@@ -187,11 +187,11 @@ def test_the_page_with_the_box_is_accessible(study: str, window: Windows) -> Non
     page = window(reduced_motion="reduce").open(f"{study}/analysis")
     ready(page)
     page.get_by_role("button", name="Nearer").focus()
-    page.evaluate(AXE)
+    axe.bring(page)
     wrong = []
-    for scheme in RULES:
+    for scheme in axe.SCHEMES:
         page.emulate_media(color_scheme=scheme)
-        wrong += violations(page, scheme)
+        wrong += axe.violations(page)
     assert wrong == []
 
 

@@ -11,11 +11,11 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser import axe
 from tests.browser.clerk import SPACE, Clerk
 from tests.browser.conftest import Watched, Windows
 from tests.browser.drawn import canvas, chart, drag, linked, seen
 from tests.browser.filled import STRANGE
-from tests.browser.test_pages import AXE, RULES, violations
 from tests.browser.waiting import until
 
 NAME = f"{STRANGE} reported"
@@ -162,11 +162,11 @@ def test_it_is_accessible_and_can_be_read_without_scripts(opened: Callable[..., 
     page = opened(bypass_csp=True, reduced_motion="reduce")
     seen(page, "pareto-space", lambda one: one["places"])
     expect(page.locator("[data-trials] tbody tr")).to_have_count(50)
-    page.evaluate(AXE)
+    axe.bring(page)
     wrong = []
-    for scheme in RULES:
+    for scheme in axe.SCHEMES:
         page.emulate_media(color_scheme=scheme)
-        wrong += violations(page, scheme)
+        wrong += axe.violations(page)
     assert wrong == []
     plain = opened(java_script_enabled=False).locator("main").inner_text()
     for text in (NAME, HOSTILE, "Charts need scripts", "#119", "minimize val_loss, maximize speed"):
