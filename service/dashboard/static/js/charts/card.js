@@ -42,9 +42,10 @@ export class Card {
     if (chart.data && !alone()) this.actions.append(make("a", { class: "plain-link", href: chart.data(), "data-chart-data": true, title: "What this chart is drawn from, as JSON" }, "data"));
   }
 
-  /** Have the link to the data follow what the chart shows. */
+  /** Have the link to the data follow what the chart shows; a report has none. */
   linkData() {
-    this.actions.querySelector("[data-chart-data]").href = this.chart.data();
+    const link = this.actions.querySelector("[data-chart-data]");
+    if (link) link.href = this.chart.data();
   }
 
   /** Buttons of which one is pressed: [[key, text], ...]. */
