@@ -9,7 +9,6 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-import typer
 
 from service.cli import app, demo, findings, serve
 from service.config import Settings
@@ -65,10 +64,10 @@ def bootstrap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bootstrap:
 
 
 def test_every_setting_is_a_flag() -> None:
-    command: Any = typer.main.get_command(app.app)
+    command: Any = app.root()
     flags = {parameter.name for parameter in command.commands["serve"].params}
     assert set(Settings.model_fields) <= flags
-    assert serve.serve in app.SERVER
+    assert serve.serve is app.declared(app.SERVER["serve"])
 
 
 def test_flags_win(run: Run, bootstrap: Bootstrap) -> None:
