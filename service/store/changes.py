@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import islice
 
-import psycopg
 from sqlalchemy import URL
 
 from service.domain.event import Event
@@ -90,6 +89,8 @@ class Listener:
         self._thread.join()
 
     def _run(self) -> None:
+        import psycopg  # not loaded where there is no PostgreSQL
+
         while not self._stop.is_set():
             try:
                 self._listen()
@@ -98,6 +99,8 @@ class Listener:
                 self._stop.wait(1.0)
 
     def _listen(self) -> None:
+        import psycopg
+
         with psycopg.connect(
             self._dsn, autocommit=True, connect_timeout=3, application_name="basin-listen"
         ) as connection:
