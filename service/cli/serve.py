@@ -1,5 +1,6 @@
 """`basin up`, `serve` and `migrate`: run a server here. Its parts are loaded only by these commands."""
 
+import gc
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -240,6 +241,10 @@ def parts() -> Iterator[None]:
 
 def _serve(settings: Any, ready: Callable[[str], None] | None, leaving: Callable[[], None] = lambda: None) -> None:
     with parts():
-        from service import bootstrap
+        gc.disable()  # until all is loaded: that stays, and the collector would look through it again and again
+        try:
+            from service import bootstrap
 
-        bootstrap.serve(settings, ready=ready, leaving=leaving)
+            bootstrap.serve(settings, ready=ready, leaving=leaving)
+        finally:
+            gc.enable()
