@@ -24,8 +24,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # So would they ignore a hangup under nohup. What is handled here, whatever the handler does, is as usual with them.
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, lambda *_: None)
-# Many processes are started here: each would compile all of Basin anew, half a second every time, where a shell asks for
-# no bytecode to be kept.
+# Hundreds of processes are started here. Where a shell asks that no bytecode be kept, each would compile all of Basin.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # One thread of arithmetic for each process, torch's too when it is loaded: several of them wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
