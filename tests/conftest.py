@@ -31,8 +31,8 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, lambda *_: None)
 # Hundreds of processes are started here. Where a shell asks that no bytecode be kept, each would compile all of Basin.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-# Thousands of commits would wait for the disk, which shows nothing while nobody pulls the plug: what tests write stays in
-# memory where there is room for it, and is gone with each test that has passed.
+# Thousands of commits would wait for the disk, which shows nothing while nobody pulls the plug: what tests write stays
+# in memory where there is room for it, and is gone with each test that has passed.
 _MEMORY = Path("/dev/shm")
 if "TMPDIR" not in os.environ and _MEMORY.is_dir():
     _room = os.statvfs(_MEMORY)

@@ -64,6 +64,10 @@ async def _write_until_killed(server: ServerProcess, written: Written, seconds: 
     async with httpx2.AsyncClient(base_url=server.address, timeout=10) as client:
         tasks = [asyncio.create_task(_report(client, lease, written)) for lease in written.leases]
         tasks += [asyncio.create_task(_enqueue(client, written)) for _ in range(ENQUEUERS)]
+        before = written.answers
+        async with asyncio.timeout(60):
+            while written.answers == before and not any(task.done() for task in tasks):
+                await asyncio.sleep(0.01)
         await asyncio.sleep(seconds)  # the load, not a wait for something: the kill falls at a random moment of it
         await asyncio.to_thread(server.kill)
         for outcome in await asyncio.gather(*tasks, return_exceptions=True):
