@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import selectors
+import socket
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -80,13 +82,16 @@ class Listener:
         self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._changes = changes
         self._stop = threading.Event()
+        self._woken, self._wakes = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="basin-listener", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, at once."""
         self._stop.set()
+        self._wakes.close()
         self._thread.join()
+        self._woken.close()
 
     def _run(self) -> None:
         import psycopg  # not loaded where there is no PostgreSQL
@@ -101,13 +106,20 @@ class Listener:
     def _listen(self) -> None:
         import psycopg
 
-        with psycopg.connect(
-            self._dsn, autocommit=True, connect_timeout=3, application_name="basin-listen"
-        ) as connection:
+        with (
+            psycopg.connect(
+                self._dsn, autocommit=True, connect_timeout=3, application_name="basin-listen"
+            ) as connection,
+            selectors.DefaultSelector() as either,
+        ):
+            either.register(connection.fileno(), selectors.EVENT_READ)
+            either.register(self._woken, selectors.EVENT_READ)
             connection.execute(f"LISTEN {_CHANNEL}")
             while not self._stop.is_set():
-                for note in connection.notifies(timeout=0.5):
+                for note in connection.notifies(timeout=0):
                     self._changes.publish(int(note.payload))
+                # Not notifies() alone: nothing would wake it when it is to stop.
+                either.select()
 
 
 NOTIFY = f"SELECT pg_notify('{_CHANNEL}', %s)"
