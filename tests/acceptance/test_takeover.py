@@ -239,6 +239,7 @@ def test_a_worker_whose_trial_was_given_to_another_is_refused_and_ends_its_proce
         async with fleet(tmp_path, database_url, dict.fromkeys(("one", "two"), steady(tmp_path))) as all_of_it:
             study = await queued(all_of_it, tmp_path)
             await study.until_attempt(1, 12)
+            await study.until_saved()
             first, second = holder(all_of_it)
             (child,) = first.attempts()
             if stopped:
