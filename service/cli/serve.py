@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from service.config import Loaded, Settings
 
 _PARTS = frozenset(
-    {"alembic", "fastapi", "httptools", "optuna", "orjson", "pyarrow", "sqlalchemy", "uvicorn", "uvloop"}
+    {"alembic", "fastapi", "httptools", "numpy", "optuna", "orjson", "pyarrow", "sqlalchemy", "uvicorn", "uvloop"}
 )
+# A server is ready before it loads these, and must not find out then that it cannot.
+_LATER = ("alembic", "numpy", "optuna")
 
 
 @command("up", "basin up", "basin up --port 9000 --data-dir ~/basin", "basin up --no-demo", server=False, output=False)
@@ -241,6 +244,9 @@ def parts() -> Iterator[None]:
 
 def _serve(settings: Any, ready: Callable[[str], None] | None, leaving: Callable[[], None] = lambda: None) -> None:
     with parts():
+        for name in _LATER:
+            if find_spec(name) is None:
+                raise ModuleNotFoundError(f"there is no {name}", name=name)
         gc.disable()  # until all is loaded: that stays, and the collector would look through it again and again
         try:
             from service import bootstrap

@@ -138,6 +138,16 @@ def test_up_where_no_worker_can_be(run: Run, bootstrap: Bootstrap, monkeypatch: 
     assert bootstrap.demos == []
 
 
+def test_what_is_loaded_later_is_missed_at_the_start(
+    run: Run, bootstrap: Bootstrap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "find_spec", lambda name: None if name == "optuna" else name)
+    ran = run("serve")
+    assert ran.code == 1
+    assert "error: the server's parts are not installed here (optuna is missing)" in ran.err
+    assert bootstrap.served == []
+
+
 def test_up_elsewhere(run: Run, bootstrap: Bootstrap, tmp_path: Path) -> None:
     ran = run("up", "--port", "9000", "--data-dir", str(tmp_path / "d"), environ={"BASIN_LOG_LEVEL": "debug"})
     assert "    export BASIN_SERVER=http://127.0.0.1:9000\n" in ran.out
