@@ -86,7 +86,7 @@ class Client:
 
 def create(server: ServerProcess, name: str, **fields: Any) -> None:
     given = {"name": name, "objectives": [{"metric": "loss"}], "space": SPACE, "seed": 1, **fields}
-    answer = httpx2.post(f"{server.address}/v1/studies", json=given)
+    answer = httpx2.post(f"{server.address}/v1/studies", json=given, timeout=60)
     assert answer.status_code == 201, answer.text
 
 
