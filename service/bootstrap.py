@@ -22,21 +22,18 @@ import uvicorn
 
 from service import logs
 from service.artifacts.opening import open_artifacts
-from service.charts.sheet import make_sheet
 from service.config import Settings, hide_password
 from service.dashboard import routes as pages
 from service.dashboard.report.writing import Reports
 from service.domain.actor import LOCAL
 from service.domain.errors import ArtifactsUnavailable, BasinError, StoreUnavailable
+from service.domain.study import Study
 from service.domain.token import ID_BYTES, SECRET_BYTES, written
 from service.http import convert
 from service.http.app import Application, create_app
 from service.http.services import Services
-from service.search.analysis.optuna_analyst import OptunaAnalyst
-from service.search.engine import OptunaEngine
-from service.search.refusals import refusals
-from service.search.remote.divided import DividedEngine
-from service.search.remote.engine import RemoteEngine
+from service.late import Late
+from service.search.parts import Parts
 from service.store import engine as engines
 from service.store import migrating
 from service.store.opening import open_store
@@ -45,7 +42,7 @@ from service.usecases.acquiring import Acquirer
 from service.usecases.analysis.analyses import Analyses
 from service.usecases.artifacts import Artifacts
 from service.usecases.attendance import Attendance
-from service.usecases.charting import Charts
+from service.usecases.charting import Charts, Sheet
 from service.usecases.gathering import Gathering
 from service.usecases.importing import Imported, Wish
 from service.usecases.judging import Judge
@@ -73,6 +70,7 @@ _ANALYSTS = 2
 # Of a lease that has run out nobody may be told by an asker: it is looked for as well.
 _WATCH_SECONDS = 5.0
 _GATHER_SECONDS = 1.0
+_AHEAD_SECONDS = 1.0
 
 
 class CannotServe(BasinError):
@@ -106,12 +104,11 @@ def build_app(settings: Settings, store: Store) -> Application:
     # Those who ask for the best trials do not wait for those who have a whole study replayed.
     reading = ThreadPoolExecutor(_ANALYSTS, thread_name_prefix="basin-reading")
     analysing = ThreadPoolExecutor(_ANALYSTS, thread_name_prefix="basin-analysis")
-    keep = settings.mirror_trials
-    brisk, slow = RemoteEngine(keep_trials=keep), RemoteEngine(keep_trials=keep)
-    engine = DividedEngine(OptunaEngine(keep_trials=keep), brisk, slow)
+    search = Parts(keep_trials=settings.mirror_trials)
+    engine = search.engine.stand_in()
     suggester = Suggester(store, engine, mirrors, _in(suggesting), owner=secrets.token_hex(16))
-    analyses = Analyses(store, OptunaAnalyst(), mirrors, _in(reading), _in(analysing))
-    charts = Charts(store, mirrors, make_sheet, _in(reading), most_points=settings.chart_points)
+    analyses = Analyses(store, search.analyst.stand_in(), mirrors, _in(reading), _in(analysing))
+    charts = Charts(store, mirrors, Late(_sheets).stand_in(), _in(reading), most_points=settings.chart_points)
     ttl = settings.lease_ttl_seconds
     attendance = Attendance(store, ttl, min(_GATHER_SECONDS, ttl / 60))
     acquirer = Acquirer(
@@ -125,7 +122,7 @@ def build_app(settings: Settings, store: Store) -> Application:
     services = Services(
         store=store,
         mirrors=mirrors,
-        refusals=refusals,
+        refusals=search.refusals.stand_in(),
         suggester=suggester,
         judge=Judge(store, engine, mirrors, _in(judging)),
         analyses=analyses,
@@ -163,6 +160,7 @@ def build_app(settings: Settings, store: Store) -> Application:
             asyncio.create_task(warming.keep_going(store, mirrors), name="basin-warm-starts"),
             asyncio.create_task(app.state.served.keyring.keep_noting(), name="basin-token-uses"),
             asyncio.create_task(charts.warm(), name="basin-charts-ahead"),
+            asyncio.create_task(_load(search), name="basin-search-ahead"),
         ]
         try:
             yield
@@ -172,7 +170,7 @@ def build_app(settings: Settings, store: Store) -> Application:
             await charts.close()
             for pool in (suggesting, judging, reading, analysing):
                 pool.shutdown(wait=False, cancel_futures=True)
-            await asyncio.to_thread(engine.close)
+            await asyncio.to_thread(search.close)
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
@@ -189,6 +187,20 @@ def _artifacts(settings: Settings) -> Artifacts:
         return open_artifacts(settings.artifacts_url, settings.data_dir / "artifacts", lambda: datetime.now(UTC))
     except ArtifactsUnavailable as missing:
         raise CannotServe(missing.message) from missing
+
+
+def _sheets() -> Callable[[Study, str], Sheet]:
+    from service.charts.sheet import make_sheet  # NumPy: loaded for the first chart
+
+    return make_sheet
+
+
+async def _load(search: Parts) -> None:
+    """Load what the first study will need, once those who waited for the server have been answered."""
+    await asyncio.sleep(_AHEAD_SECONDS)
+    await asyncio.to_thread(search.load)
+    gc.collect()
+    settle_memory()
 
 
 def _in(pool: ThreadPoolExecutor) -> Callable[[Callable[[], Any]], Awaitable[Any]]:
@@ -244,8 +256,8 @@ def serve(
 
 def settle_memory() -> None:
     """Keep the collector away from what has been loaded by now: it stays, and each look at it would pause everybody."""
-    gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def migrate(settings: Settings) -> str:

@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
-from service.wire.study import StudyDefinition
-from worker import config, dry_run, options, sampling
+from worker import config, options
 from worker.agent import Agent, Outside
 from worker.board import Board, Shown
 from worker.client import Client
@@ -35,6 +34,9 @@ from worker.slots import Slot
 from worker.timing import Timing
 from worker.views import JsonLines, Plain, clean, progress
 
+if TYPE_CHECKING:  # only for a dry run
+    from service.wire.study import StudyDefinition
+
 DEFAULT_SERVER = "http://127.0.0.1:8420"
 _STATUS_EVERY = 60.0
 
@@ -45,7 +47,7 @@ def command(
     server: str | None = None,
     token: str | None = None,
     output: str | None = None,
-    study: Callable[[str], StudyDefinition] | None = None,
+    study: Callable[[str], "StudyDefinition"] | None = None,
 ) -> int:
     """Run `basin worker` with what stands behind it; answers the exit code.
 
@@ -118,8 +120,10 @@ class _Worker:
                 board.say(f"{plan.name} has ended", event="ended")
                 return signals.exit_code
 
-    async def try_one(self, study: Callable[[str], StudyDefinition] | None) -> int:
+    async def try_one(self, study: Callable[[str], "StudyDefinition"] | None) -> int:
         """Run one trial without a server."""
+        from worker import dry_run, sampling  # they know all of a study: other runs are ready sooner without
+
         given = self.given
         definition = study(given.study_file) if study is not None and given.study_file is not None else None
         params = config.params(given.param)
@@ -131,7 +135,7 @@ class _Worker:
             start = _Starter(processes, self.trainers, given.metric_pattern, self.environ)
             return await dry_run.run(trial, self.slots[0], start, sys.stdout, given.workdir.resolve())
 
-    def _tried(self, study: StudyDefinition | None) -> str:
+    def _tried(self, study: "StudyDefinition | None") -> str:
         names = [one.name for one in self.trainers]
         wanted = study.trainer.name if study is not None and study.trainer is not None else None
         if wanted is not None and wanted not in names:

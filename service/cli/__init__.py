@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from service.cli.errors import INTERRUPTED, BadInput, CommandError
 from service.cli.screen import Screen
 from service.cli.session import Session
-from service.cli.world import World
+from service.cli.world import COMPLETION, World
 
 # Typer checks values with pydantic, whose words are for programmers.
 _WORDS = (
@@ -49,15 +49,14 @@ def _run(session: Session, arguments: Sequence[str]) -> int:
     # Loaded here, so that Ctrl-C and errors while loading are told in the same way.
     import typer
 
-    from service.cli import completion
-    from service.cli.app import app
+    from service.cli.app import root
 
-    if completion.VARIABLE in session.world.environ:
+    if COMPLETION in session.world.environ:
+        from service.cli import completion  # loaded only where a shell asks
+
         completion.prepare()
     try:
-        code = typer.main.get_command(app)(
-            list(arguments), prog_name="basin", obj=session, standalone_mode=False, complete_var=completion.VARIABLE
-        )
+        code = root()(list(arguments), prog_name="basin", obj=session, standalone_mode=False, complete_var=COMPLETION)
     except typer.TyperException as error:
         raise _usage(error) from error
     except typer.Abort as error:

@@ -1,128 +1,122 @@
-"""The tree of commands, in the order in which help shows them."""
+"""The tree of commands, in the order in which help shows them: each is loaded when it is called, or shown by help."""
 
-from service.cli import (
-    audit,
-    configuration,
-    doctor,
-    enqueue,
-    events,
-    import_optuna,
-    login,
-    serve,
-    study_artifact,
-    study_best,
-    study_change,
-    study_create,
-    study_edit,
-    study_export,
-    study_finish,
-    study_importances,
-    study_read,
-    study_search,
-    study_what_if,
-    tokens,
-    trial_change,
-    trial_explain,
-    trial_files,
-    trial_read,
-    trial_reproduce,
-    warm_start,
-    worker,
-    workers_change,
-    workers_read,
-)
-from service.cli.command import Declared, group, set_default, set_root
+from collections.abc import Mapping
+from functools import partial
+from importlib import import_module
+from typing import Any
 
-app = group("basin", "")
-set_root(
-    app,
-    "Bayesian hyperparameter search as a service.",
-    "basin up                              a server on this machine",
-    "basin study template > study.yaml     a study to start from",
-    "basin study create study.yaml",
-    "basin worker --trainer digits-mlp     run its trials on this machine",
-    "basin study list",
-)
+from typer.core import TyperGroup
 
-STUDY: tuple[Declared, ...] = (
-    study_create.template,
-    study_create.validate,
-    study_create.create,
-    study_read.list_studies,
-    study_read.show,
-    study_best.best,
-    study_best.pareto,
-    study_importances.importances,
-    study_search.search,
-    study_what_if.what_if,
-    study_edit.edit,
-    study_change.pause,
-    study_change.resume,
-    study_change.stop,
-    study_change.archive,
-    study_change.unarchive,
-    study_change.delete,
-    study_finish.finish,
-    study_artifact.artifact,
-    warm_start.warm_start,
-    study_export.export,
-    study_create.schema,
-)
-TRIAL: tuple[Declared, ...] = (
-    trial_read.list_trials,
-    trial_read.show,
-    trial_explain.explain,
-    trial_files.logs,
-    trial_files.checkpoints,
-    enqueue.enqueue,
-    enqueue.add,
-    trial_change.cancel,
-    trial_change.retry,
-    trial_reproduce.reproduce,
-)
-TOKEN: tuple[Declared, ...] = (tokens.create, tokens.list_tokens, tokens.revoke)
-WORKERS: tuple[Declared, ...] = (
-    workers_read.list_workers,
-    workers_read.show,
-    workers_change.drain,
-    workers_change.undrain,
-    workers_change.forget,
-)
-SERVER: tuple[Declared, ...] = (serve.up, serve.serve, serve.migrate, configuration.config)
-ACCESS: tuple[Declared, ...] = (login.login, login.logout, audit.audit)
-IMPORT: tuple[Declared, ...] = (import_optuna.optuna,)
-EVENTS: Declared = events.events
-THIS_COMMAND: tuple[Declared, ...] = (doctor.doctor, configuration.version, configuration.completion)
+from service.cli.command import Made, Maker, Shelf, group, root_group
 
-_study = group("study", "Create studies, watch them, steer them.")
-for one in STUDY:
-    one.add_to(_study)
-_trial = group("trial", "Look at trials; enqueue, add, retry and cancel them.")
-for one in TRIAL:
-    one.add_to(_trial)
-_workers = group("workers", "Look at workers; drain and forget them.")
-set_default(_workers, workers_read.list_workers)
-for one in WORKERS:
-    one.add_to(_workers)
-_import = group("import", "Take over studies from other programs.")
-for one in IMPORT:
-    one.add_to(_import)
+# Name and place of each command. A name alone must do to find it: all of them together take longer to load than most of
+# them take to run.
+Places = Mapping[str, str]
+STUDY: Places = {
+    "template": "study_create.template",
+    "validate": "study_create.validate",
+    "create": "study_create.create",
+    "list": "study_read.list_studies",
+    "show": "study_read.show",
+    "best": "study_best.best",
+    "pareto": "study_best.pareto",
+    "importances": "study_importances.importances",
+    "search": "study_search.search",
+    "what-if": "study_what_if.what_if",
+    "edit": "study_edit.edit",
+    "pause": "study_change.pause",
+    "resume": "study_change.resume",
+    "stop": "study_change.stop",
+    "archive": "study_change.archive",
+    "unarchive": "study_change.unarchive",
+    "delete": "study_change.delete",
+    "finish": "study_finish.finish",
+    "artifact": "study_artifact.artifact",
+    "warm-start": "warm_start.warm_start",
+    "export": "study_export.export",
+    "schema": "study_create.schema",
+}
+TRIAL: Places = {
+    "list": "trial_read.list_trials",
+    "show": "trial_read.show",
+    "explain": "trial_explain.explain",
+    "logs": "trial_files.logs",
+    "checkpoints": "trial_files.checkpoints",
+    "enqueue": "enqueue.enqueue",
+    "add": "enqueue.add",
+    "retry": "trial_change.retry",
+    "cancel": "trial_change.cancel",
+    "reproduce": "trial_reproduce.reproduce",
+}
+TOKEN: Places = {"create": "tokens.create", "list": "tokens.list_tokens", "revoke": "tokens.revoke"}
+WORKERS: Places = {
+    "list": "workers_read.list_workers",
+    "show": "workers_read.show",
+    "drain": "workers_change.drain",
+    "undrain": "workers_change.undrain",
+    "forget": "workers_change.forget",
+}
+IMPORT: Places = {"optuna": "import_optuna.optuna"}
+SERVER: Places = {
+    "up": "serve.up",
+    "serve": "serve.serve",
+    "migrate": "serve.migrate",
+    "config": "configuration.config",
+}
+ACCESS: Places = {"login": "login.login", "logout": "login.logout", "audit": "audit.audit"}
+EVENTS: Places = {"events": "events.events"}
+THIS_COMMAND: Places = {
+    "doctor": "doctor.doctor",
+    "version": "configuration.version",
+    "completion": "configuration.completion",
+}
+# What other packages bring.
+BROUGHT: Places = {"worker": "worker.WORKER", "trainer": "worker.TRAINER"}
 
-_token = group("token", "Say who may use a server.")
-for one in TOKEN:
-    one.add_to(_token)
 
-for one in SERVER:
-    one.add_to(app, "A server")
-for one in ACCESS:
-    one.add_to(app, "Who may use it")
-app.add_typer(_token, rich_help_panel="Who may use it")
-worker.WORKER.add_to(app, "A server")
-EVENTS.add_to(app, "Studies")
-worker.TRAINER.add_to(app, "Studies")
-app.add_typer(_study, rich_help_panel="Studies")
-app.add_typer(_trial, rich_help_panel="Studies")
-app.add_typer(_import, rich_help_panel="Studies")
-app.add_typer(_workers, rich_help_panel="Workers")
-for one in THIS_COMMAND:
-    one.add_to(app, "This command")
+def root() -> TyperGroup:
+    """The whole tree."""
+    return root_group(
+        Shelf(
+            {
+                **_commands(SERVER, "A server"),
+                **_commands(ACCESS, "Who may use it"),
+                "token": _group("token", "Say who may use a server.", TOKEN, "Who may use it"),
+                **_commands({"worker": BROUGHT["worker"]}, "A server"),
+                **_commands(EVENTS, "Studies"),
+                **_commands({"trainer": BROUGHT["trainer"]}, "Studies"),
+                "study": _group("study", "Create studies, watch them, steer them.", STUDY, "Studies"),
+                "trial": _group("trial", "Look at trials; enqueue, add, retry and cancel them.", TRIAL, "Studies"),
+                "import": _group("import", "Take over studies from other programs.", IMPORT, "Studies"),
+                **_commands(THIS_COMMAND, "This command"),
+                "workers": _group("workers", "Look at workers; drain and forget them.", WORKERS, "Workers", "list"),
+            }
+        ),
+        "Bayesian hyperparameter search as a service.",
+        "basin up                              a server on this machine",
+        "basin study template > study.yaml     a study to start from",
+        "basin study create study.yaml",
+        "basin worker --trainer digits-mlp     run its trials on this machine",
+        "basin study list",
+    )
+
+
+def declared(place: str) -> Any:
+    """What stands at a place: it is loaded now."""
+    module, _, name = place.partition(".")
+    return getattr(import_module(f"service.cli.{module}"), name)
+
+
+def _commands(places: Places, panel: str) -> Mapping[str, Maker]:
+    return {name: partial(_made, place, panel) for name, place in places.items()}
+
+
+def _made(place: str, panel: str | None) -> Made:
+    made: Made = declared(place).made(panel)
+    return made
+
+
+def _group(name: str, help: str, places: Places, panel: str, default: str | None = None) -> Maker:
+    """A group; with a default its name alone does what one of its commands does."""
+    shelf = Shelf({command: partial(_made, place, None) for command, place in places.items()})
+    return lambda: group(name, help, shelf, panel, declared(places[default]) if default else None)

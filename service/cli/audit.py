@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 
 from service.cli.command import command
 from service.cli.errors import BadInput
@@ -57,10 +56,13 @@ def _shown(value: Any) -> str:
 
 
 def _since(given: str | None, now: datetime) -> str | None:
-    from service.wire.message import Seconds
-
     if given is None:
         return None
+    # Loaded here: help shows this command, too, and would wait for them.
+    from pydantic import TypeAdapter, ValidationError
+
+    from service.wire.message import Seconds
+
     try:
         return (now - timedelta(seconds=TypeAdapter(Seconds).validate_python(given))).isoformat()
     except ValidationError:

@@ -3,7 +3,7 @@
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -67,6 +67,34 @@ class Group(TyperGroup):
     def get_help_option(self, ctx: Any) -> Any:
         return _without_value(super().get_help_option(ctx))
 
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # typer's signature
+        """Their names: typer's own would make them all."""
+        return list(self.commands)
+
+
+Made = Any
+"""A command or a group as typer runs it: it has no public name for either."""
+Maker = Callable[[], Made]
+
+
+class Shelf(Mapping[str, Made]):
+    """The commands of a group by their names. Each is made when it is taken, and most of them never are."""
+
+    def __init__(self, makers: Mapping[str, Maker]) -> None:
+        self._makers = makers
+        self._made: dict[str, Made] = {}
+
+    def __getitem__(self, name: str) -> Made:
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
 
 def _without_value(option: Any) -> Any:
     if option is not None:
@@ -83,8 +111,8 @@ class Declared:
     examples: tuple[str, ...]
     shared: dict[str, Any]
 
-    def add_to(self, app: typer.Typer, panel: str | None = None) -> None:
-        """Put the command into a group."""
+    def made(self, panel: str | None) -> Made:
+        """The command for typer, in a panel of its group's help."""
 
         def run(ctx: typer.Context, **given: Any) -> int | None:
             return _run(self.function, _opened(ctx, self.shared, given), given)
@@ -92,9 +120,9 @@ class Declared:
         run.__doc__ = self.function.__doc__
         first = " ".join((run.__doc__ or "").split()).partition(". ")[0].removesuffix(".")
         _sign(run, list(inspect.signature(self.function, eval_str=True).parameters.values())[1:], self.shared)
-        app.command(
-            self.name, cls=Command, short_help=f"{first}.", epilog=_epilog(self.examples), rich_help_panel=panel
-        )(run)
+        return single(
+            run, self.name, cls=Command, short_help=f"{first}.", epilog=_epilog(self.examples), rich_help_panel=panel
+        )
 
 
 def command(name: str, *examples: str, server: bool = True, output: bool = True) -> Callable[[Function], Declared]:
@@ -106,15 +134,33 @@ def command(name: str, *examples: str, server: bool = True, output: bool = True)
     return lambda function: Declared(name, function, examples, shared)
 
 
-def group(name: str, help: str) -> typer.Typer:
-    """A group of commands."""
-    return typer.Typer(
-        name=name, help=help, cls=Group, no_args_is_help=True, add_completion=False, rich_markup_mode="rich"
+def single(run: Callable[..., Any], name: str, **given: Any) -> Made:
+    """A command that typer makes of a function."""
+    holder = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    holder.command(name, **given)(run)
+    return typer.main.get_command(holder)
+
+
+def group(name: str, help: str, commands: Shelf, panel: str, default: Declared | None = None) -> Made:
+    """A group of commands; one of them may be what the group's name alone does."""
+    app = typer.Typer(
+        name=name,
+        help=help,
+        cls=Group,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode="rich",
     )
+    if default is not None:
+        _set_default(app, default)
+    made = _filled(app, commands)
+    made.rich_help_panel = panel
+    return made
 
 
-def set_root(app: typer.Typer, help: str, *examples: str) -> None:
-    """Let the options that all commands share stand before the name of a command, too."""
+def root_group(commands: Shelf, help: str, *examples: str) -> TyperGroup:
+    """The group of all commands. The options that all of them share may stand before the name of one, too."""
+    app = typer.Typer(name="basin", no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
     shared = {**_SERVER, **_OUTPUT, **_SCREEN}
 
     def root(ctx: typer.Context, version: bool, **given: Any) -> None:
@@ -130,11 +176,10 @@ def set_root(app: typer.Typer, help: str, *examples: str) -> None:
     keyword = inspect.Parameter.KEYWORD_ONLY
     _sign(root, [inspect.Parameter("version", keyword, default=False, annotation=flag)], shared)
     app.callback(cls=Group, help=help, epilog=_epilog(examples), invoke_without_command=True)(root)
+    return _filled(app, commands)
 
 
-def set_default(app: typer.Typer, declared: Declared) -> None:
-    """Let the name of a group alone do what one of its commands does."""
-
+def _set_default(app: typer.Typer, declared: Declared) -> None:
     def default(ctx: typer.Context, **given: Any) -> int | None:
         session = _opened(ctx, declared.shared, given)
         return _run(declared.function, session, given) if ctx.invoked_subcommand is None else None
@@ -143,6 +188,12 @@ def set_default(app: typer.Typer, declared: Declared) -> None:
     app.callback(cls=Group, epilog=_epilog(declared.examples), invoke_without_command=True, no_args_is_help=False)(
         default
     )
+
+
+def _filled(app: typer.Typer, commands: Shelf) -> TyperGroup:
+    made = typer.main.get_group(app)
+    made.commands = commands  # type: ignore[assignment]  # nothing is ever put into it
+    return made
 
 
 def _opened(ctx: typer.Context, shared: dict[str, Any], given: dict[str, Any]) -> Session:

@@ -9,8 +9,8 @@ from typer._completion_classes import completion_init
 from typer._completion_shared import get_completion_script
 
 from service.cli.session import Options, Session
+from service.cli.world import COMPLETION
 
-VARIABLE = "_BASIN_COMPLETE"
 Shell = Literal["bash", "zsh", "fish"]
 _SECONDS = 1.0
 _MOST = 100
@@ -23,7 +23,7 @@ def prepare() -> None:
 
 def script(shell: Shell) -> str:
     """The script that makes a shell ask."""
-    return get_completion_script(prog_name="basin", complete_var=VARIABLE, shell=shell)
+    return get_completion_script(prog_name="basin", complete_var=COMPLETION, shell=shell)
 
 
 def study_names(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -1,9 +1,11 @@
 """`basin up`, `serve` and `migrate`: run a server here. Its parts are loaded only by these commands."""
 
+import gc
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,8 +21,10 @@ if TYPE_CHECKING:
     from service.config import Loaded, Settings
 
 _PARTS = frozenset(
-    {"alembic", "fastapi", "httptools", "optuna", "orjson", "pyarrow", "sqlalchemy", "uvicorn", "uvloop"}
+    {"alembic", "fastapi", "httptools", "numpy", "optuna", "orjson", "pyarrow", "sqlalchemy", "uvicorn", "uvloop"}
 )
+# A server is ready before it loads these, and must not find out then that it cannot.
+_LATER = ("alembic", "numpy", "optuna")
 
 
 @command("up", "basin up", "basin up --port 9000 --data-dir ~/basin", "basin up --no-demo", server=False, output=False)
@@ -240,6 +244,13 @@ def parts() -> Iterator[None]:
 
 def _serve(settings: Any, ready: Callable[[str], None] | None, leaving: Callable[[], None] = lambda: None) -> None:
     with parts():
-        from service import bootstrap
+        for name in _LATER:
+            if find_spec(name) is None:
+                raise ModuleNotFoundError(f"there is no {name}", name=name)
+        gc.disable()  # until all is loaded: that stays, and the collector would look through it again and again
+        try:
+            from service import bootstrap
 
-        bootstrap.serve(settings, ready=ready, leaving=leaving)
+            bootstrap.serve(settings, ready=ready, leaving=leaving)
+        finally:
+            gc.enable()

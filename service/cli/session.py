@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, cast, get_args
 
 from service.cli import credentials
@@ -19,6 +18,8 @@ DEFAULT_SERVER = "http://127.0.0.1:8420"
 
 def own_version() -> str:
     """The version of this program."""
+    from importlib.metadata import PackageNotFoundError, version  # it loads much, and few commands tell their version
+
     try:
         return version("basin")
     except PackageNotFoundError:  # run from its sources

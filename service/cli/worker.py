@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from service.cli.command import Command
+from service.cli.command import Command, Made, single
 from service.cli.errors import CommandError
 from service.cli.session import Session
 
@@ -33,13 +33,13 @@ class Handed:
     name: str
     summary: str
 
-    def add_to(self, app: typer.Typer, panel: str) -> None:
-        """Put the command into a group."""
+    def made(self, panel: str | None) -> Made:
+        """The command for typer, in a panel of its group's help."""
 
         def run(ctx: typer.Context) -> int:
             return self._run(ctx)
 
-        app.command(self.name, cls=_Handed, short_help=self.summary, rich_help_panel=panel)(run)
+        return single(run, self.name, cls=_Handed, short_help=self.summary, rich_help_panel=panel)
 
     def _run(self, ctx: typer.Context) -> int:
         session = ctx.find_root().obj

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # loaded by the first command that speaks to a server
     import httpx2
 
+COMPLETION = "_BASIN_COMPLETE"
+"""The variable with which a shell asks for completions."""
 
 # Seconds. A server that has not answered yet is probably not there; one that has is worth waiting for.
 FIRST_PATIENCE = 2.0

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import selectors
+import socket
 import threading
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
 
-import psycopg
 from sqlalchemy import URL
 
 from service.domain.event import Event
@@ -81,15 +82,20 @@ class Listener:
         self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._changes = changes
         self._stop = threading.Event()
+        self._woken, self._wakes = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="basin-listener", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, at once."""
         self._stop.set()
+        self._wakes.close()
         self._thread.join()
+        self._woken.close()
 
     def _run(self) -> None:
+        import psycopg  # not loaded where there is no PostgreSQL
+
         while not self._stop.is_set():
             try:
                 self._listen()
@@ -98,13 +104,22 @@ class Listener:
                 self._stop.wait(1.0)
 
     def _listen(self) -> None:
-        with psycopg.connect(
-            self._dsn, autocommit=True, connect_timeout=3, application_name="basin-listen"
-        ) as connection:
+        import psycopg
+
+        with (
+            psycopg.connect(
+                self._dsn, autocommit=True, connect_timeout=3, application_name="basin-listen"
+            ) as connection,
+            selectors.DefaultSelector() as either,
+        ):
+            either.register(connection.fileno(), selectors.EVENT_READ)
+            either.register(self._woken, selectors.EVENT_READ)
             connection.execute(f"LISTEN {_CHANNEL}")
             while not self._stop.is_set():
-                for note in connection.notifies(timeout=0.5):
+                for note in connection.notifies(timeout=0):
                     self._changes.publish(int(note.payload))
+                # Not notifies() alone: nothing would wake it when it is to stop.
+                either.select()
 
 
 NOTIFY = f"SELECT pg_notify('{_CHANNEL}', %s)"

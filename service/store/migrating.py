@@ -1,29 +1,41 @@
-"""How a database is brought to the schema that this program knows, and how it is told that it cannot be."""
+"""How a database is brought to the schema that this program knows, and how it is told that it cannot be.
+
+Alembic is loaded only where there is something to migrate: a server whose database is as it must be starts without it.
+"""
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, text
+from sqlalchemy import URL, Connection, inspect, text
 
 from service.domain.errors import SchemaMismatch
 from service.store.engine import connect
 from service.store.faults import told
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 _MIGRATION_LOCK = 0x6261_7369_6E
+_TABLE = "alembic_version"
+
+
+def revisions() -> list[str]:
+    """The revisions that this program knows, the oldest first: files are named for theirs."""
+    return sorted(file.name.partition("_")[0] for file in (_folder() / "versions").glob("[0-9]*.py"))
 
 
 def head() -> str:
     """The revision that this program needs."""
-    return ScriptDirectory.from_config(config()).get_current_head() or ""
+    return revisions()[-1]
 
 
 def current(connection: Connection) -> str | None:
     """The revision that the database has; None when it has no schema yet."""
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table(_TABLE):
+        return None
+    revision: str | None = connection.scalar(text(f"SELECT version_num FROM {_TABLE}"))
+    return revision
 
 
 def migrate(url: URL, to: str = "head") -> str:
@@ -33,11 +45,12 @@ def migrate(url: URL, to: str = "head") -> str:
         with told(), engine.connect() as connection, connection.begin():
             if url.get_backend_name() == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-            _known(current(connection))
-            settings = config()
-            settings.attributes["connection"] = connection
-            command.upgrade(settings, to)
-            return current(connection) or ""
+            revision = current(connection)
+            _known(revision)
+            if revision is None or revision != (head() if to == "head" else to):
+                _upgrade(connection, to)
+                revision = current(connection)
+            return revision or ""
     finally:
         engine.dispose()
 
@@ -70,20 +83,33 @@ def check(url: URL) -> str:
 
 
 def _known(revision: str | None) -> None:
-    scripts = ScriptDirectory.from_config(config()).walk_revisions()
-    if revision is not None and revision not in {script.revision for script in scripts}:
+    if revision is not None and revision not in revisions():
         raise SchemaMismatch(
             f"the database has schema {revision}, which this program does not know: "
             "it was written by a newer version; install that version or restore a backup from before"
         )
 
 
-def config() -> Config:
+def _upgrade(connection: Connection, to: str) -> None:
+    from alembic import command  # see above
+
+    settings = config()
+    settings.attributes["connection"] = connection
+    command.upgrade(settings, to)
+
+
+def config() -> "Config":
     """How Alembic finds the migrations that are installed with this program."""
+    from alembic.config import Config  # see above
+
+    settings = Config()
+    settings.set_main_option("script_location", str(_folder()).replace("%", "%%"))
+    settings.set_main_option("path_separator", "os")
+    return settings
+
+
+def _folder() -> Path:
     package = find_spec("migrations")
     if package is None or not package.submodule_search_locations:
         raise SchemaMismatch("the migrations are not installed with this program")
-    settings = Config()
-    settings.set_main_option("script_location", str(Path(package.submodule_search_locations[0])).replace("%", "%%"))
-    settings.set_main_option("path_separator", "os")
-    return settings
+    return Path(package.submodule_search_locations[0])

@@ -7,10 +7,21 @@ Five calls, all made by the worker: `PUT /v1/workers/{id}`, `:acquire`, `:heartb
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from service.wire.lease import Directive, Lease, Token
-from service.wire.message import Answer, Identifier, Name, Note, Request, RequestId, Tag, WorkerName, printable
+from service.wire.message import (
+    Answer,
+    Identifier,
+    Name,
+    Note,
+    Request,
+    RequestId,
+    Tag,
+    WorkerName,
+    matching,
+    printable,
+)
 
 PROTOCOL = 1
 """What this version speaks. It grows when a worker and a server of different numbers cannot work together."""
@@ -22,7 +33,8 @@ MAX_HELD = 1_000
 WorkerId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
 Instance = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 LabelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-/]{0,62}$")]
-LabelValue = Annotated[str, Field(pattern=r"^[\w.\-/@+ ]{0,100}$")]
+_LABEL = r"^[\w.\-/@+ ]{0,100}$"
+LabelValue = Annotated[str, AfterValidator(matching(_LABEL)), WithJsonSchema({"type": "string", "pattern": _LABEL})]
 Labels = Annotated[dict[LabelName, LabelValue], Field(max_length=50)]
 WorkerState = Literal["online", "draining", "offline"]
 GpuId = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(printable)]

@@ -96,7 +96,7 @@ class ServerProcess:
     def status(self, path: str) -> int | None:
         """The status that an address answers with; None if nobody answers."""
         try:
-            with urllib.request.urlopen(self.address + path, timeout=5) as answer:
+            with urllib.request.urlopen(self.address + path, timeout=20) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             with error:

@@ -51,7 +51,7 @@ class Up:
     def study(self) -> Any:
         """The demo's study, if it is there."""
         try:
-            answer = httpx2.get(f"{self.address}/v1/studies/{NAME}", timeout=10)
+            answer = httpx2.get(f"{self.address}/v1/studies/{NAME}", timeout=60)
         except httpx2.TransportError:
             return None
         return answer.json() if answer.is_success else None

@@ -87,12 +87,12 @@ class Basin:
         return out
 
     def get(self, path: str) -> Any:
-        response = httpx2.get(f"{self.server.address}/v1/studies/{path}")
+        response = httpx2.get(f"{self.server.address}/v1/studies/{path}", timeout=60)
         assert response.status_code == 200, response.text
         return response.json()
 
     def post(self, path: str, body: Any) -> Any:
-        response = httpx2.post(f"{self.server.address}/v1/studies{path}", json=body)
+        response = httpx2.post(f"{self.server.address}/v1/studies{path}", json=body, timeout=60)
         assert response.is_success, response.text
         return response.json()
 
@@ -222,7 +222,8 @@ def test_what_came_from_elsewhere_is_not_tried_again_and_exhausts_a_small_space(
         done = {"token": lease["token"], "outcome": "completed", "values": {"loss": 0}}
         basin.post(f"/second/trials/{lease['trial']}/attempts/{lease['attempt']}:complete", done)
     assert sorted(tried) == [(1, 1), (2, 0)]
-    response = httpx2.post(f"{basin.server.address}/v1/studies/second:ask", json={"worker": "me", "wait_seconds": 20})
+    asked = {"worker": "me", "wait_seconds": 20}
+    response = httpx2.post(f"{basin.server.address}/v1/studies/second:ask", json=asked, timeout=60)
     assert response.status_code == 409 or response.json()["leases"] == []
     assert basin.get("second")["state"] == "completed"
 

@@ -50,7 +50,7 @@ def test_no_acknowledged_write_is_lost_when_the_server_is_killed(
 
 
 async def _prepare(server: ServerProcess, written: Written) -> None:
-    async with httpx2.AsyncClient(base_url=server.address) as client:
+    async with httpx2.AsyncClient(base_url=server.address, verify=False) as client:
         definition = {**DEFINITION_EXAMPLE, "name": "killed", "budget": {}}
         (await client.post("/v1/studies", json=definition)).raise_for_status()
         for _ in range(REPORTERS):
@@ -61,9 +61,13 @@ async def _prepare(server: ServerProcess, written: Written) -> None:
 
 
 async def _write_until_killed(server: ServerProcess, written: Written, seconds: float) -> None:
-    async with httpx2.AsyncClient(base_url=server.address, timeout=10) as client:
+    async with httpx2.AsyncClient(base_url=server.address, timeout=10, verify=False) as client:
         tasks = [asyncio.create_task(_report(client, lease, written)) for lease in written.leases]
         tasks += [asyncio.create_task(_enqueue(client, written)) for _ in range(ENQUEUERS)]
+        before = written.answers
+        async with asyncio.timeout(60):
+            while written.answers == before and not any(task.done() for task in tasks):
+                await asyncio.sleep(0.01)
         await asyncio.sleep(seconds)  # the load, not a wait for something: the kill falls at a random moment of it
         await asyncio.to_thread(server.kill)
         for outcome in await asyncio.gather(*tasks, return_exceptions=True):
@@ -89,7 +93,7 @@ async def _enqueue(client: httpx2.AsyncClient, written: Written) -> None:
 
 
 async def _everything_is_there(server: ServerProcess, written: Written) -> None:
-    async with httpx2.AsyncClient(base_url=server.address, timeout=30) as client:
+    async with httpx2.AsyncClient(base_url=server.address, timeout=30, verify=False) as client:
         for number, acknowledged in written.steps.items():
             steps = [point["step"] for point in await _points(client, number)]
             assert steps == list(range(1, len(steps) + 1)), f"trial {number} has a gap or a point twice"

@@ -1,6 +1,7 @@
 """What becomes of a trial whose worker is killed, leaves, or is cut off: with a real server and real workers."""
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -126,7 +127,8 @@ def test_a_trial_that_was_killed_has_the_curve_of_one_that_never_was(tmp_path: P
             first, second = holder(all_of_it)
             victims = [psutil.Process(first.process.pid), *first.process.descendants()]
             for victim in victims:
-                victim.kill()
+                with contextlib.suppress(psutil.NoSuchProcess):  # some end by themselves once the agent is gone
+                    victim.kill()
             await first.process.ended()
             await gone(victims[1:])
             await all_of_it.until("/v1/studies/s", lambda found: found["state"] == "completed", 120)
@@ -239,6 +241,7 @@ def test_a_worker_whose_trial_was_given_to_another_is_refused_and_ends_its_proce
         async with fleet(tmp_path, database_url, dict.fromkeys(("one", "two"), steady(tmp_path))) as all_of_it:
             study = await queued(all_of_it, tmp_path)
             await study.until_attempt(1, 12)
+            await study.until_saved()
             first, second = holder(all_of_it)
             (child,) = first.attempts()
             if stopped:

@@ -41,7 +41,7 @@ def call(server: ServerProcess, method: str, path: str, token: str | None, body:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(server.address + path, data, headers, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, json.loads(answer.read() or b"null")
     except urllib.error.HTTPError as error:
         with error:

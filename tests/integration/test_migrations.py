@@ -26,6 +26,11 @@ def _revisions() -> list[str]:
     return [script.revision for script in reversed(list(scripts.walk_revisions()))]
 
 
+def test_files_are_named_for_their_revisions() -> None:
+    assert migrating.revisions() == _revisions()
+    assert migrating.head() == _revisions()[-1]
+
+
 def test_each_step_goes_up_and_down_and_up_again(empty_url: str) -> None:
     url = parse(empty_url)
     for revision in _revisions():

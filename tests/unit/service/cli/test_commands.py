@@ -1,14 +1,18 @@
 """All commands: each is explained, has examples that fit it, and stands in the manual."""
 
+import pkgutil
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-import typer
 
+import service.cli
 from service.cli import app, study_read, trial_read
 from service.cli.command import Declared
 from service.cli.study_facts import LIMITS
@@ -20,13 +24,16 @@ from tests.unit.service.cli.conftest import Run
 
 ROOT = Path(__file__).parents[4]
 MANUAL = (ROOT / "docs/cli.md").read_text()
+GROUPS: dict[tuple[str, ...], app.Places] = {
+    (): {**app.SERVER, **app.ACCESS, **app.EVENTS, **app.THIS_COMMAND},
+    ("token",): app.TOKEN,
+    ("study",): app.STUDY,
+    ("trial",): app.TRIAL,
+    ("import",): app.IMPORT,
+    ("workers",): app.WORKERS,
+}
 COMMANDS: list[tuple[tuple[str, ...], Declared]] = [
-    *(((one.name,), one) for one in (*app.SERVER, *app.ACCESS, app.EVENTS, *app.THIS_COMMAND)),
-    *((("token", one.name), one) for one in app.TOKEN),
-    *((("study", one.name), one) for one in app.STUDY),
-    *((("trial", one.name), one) for one in app.TRIAL),
-    *((("import", one.name), one) for one in app.IMPORT),
-    *((("workers", one.name), one) for one in app.WORKERS),
+    ((*group, name), app.declared(place)) for group, places in GROUPS.items() for name, place in places.items()
 ]
 
 
@@ -36,7 +43,7 @@ def name(value: object) -> str:
 
 def found(path: tuple[str, ...]) -> Any:
     """The command as typer has made it."""
-    here: Any = typer.main.get_command(app.app)
+    here: Any = app.root()
     for part in path:
         here = here.commands[part]
     return here
@@ -47,11 +54,26 @@ def test_every_command_is_in_the_tree() -> None:
         for part, child in getattr(here, "commands", {}).items():
             yield from walk(child, (*path, part)) if hasattr(child, "commands") else [(*path, part)]
 
-    there = sorted(walk(typer.main.get_command(app.app), ()))
+    there = sorted(walk(app.root(), ()))
     # What other packages bring explains itself.
-    brought = [path for path in there if path[0] in {"trainer", "worker"}]
-    assert brought
+    brought = [(name,) for name in app.BROUGHT]
     assert there == sorted([*(path for path, _ in COMMANDS), *brought])
+
+
+def test_every_command_that_is_declared_has_a_place_under_its_name() -> None:
+    modules = [import_module(f"service.cli.{found.name}") for found in pkgutil.iter_modules(service.cli.__path__)]
+    there = [one for module in modules for one in vars(module).values() if isinstance(one, Declared)]
+    assert {id(one) for one in there} == {id(one) for _, one in COMMANDS}
+    assert [path[-1] for path, _ in COMMANDS] == [one.name for _, one in COMMANDS]
+
+
+def test_a_command_loads_no_other() -> None:
+    """Or the shortest of them would wait for all."""
+    asked = "import sys; from service.cli import main; main(['study', 'list', '--help']); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "service.cli.study_read" in loaded
+    assert not loaded & {"service.cli.study_create", "service.cli.serve", "service.bootstrap", "httpx2", "yaml"}
 
 
 @pytest.mark.parametrize(("path", "declared"), COMMANDS, ids=name)

@@ -9,7 +9,6 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-import typer
 
 from service.cli import app, demo, findings, serve
 from service.config import Settings
@@ -65,10 +64,10 @@ def bootstrap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bootstrap:
 
 
 def test_every_setting_is_a_flag() -> None:
-    command: Any = typer.main.get_command(app.app)
+    command: Any = app.root()
     flags = {parameter.name for parameter in command.commands["serve"].params}
     assert set(Settings.model_fields) <= flags
-    assert serve.serve in app.SERVER
+    assert serve.serve is app.declared(app.SERVER["serve"])
 
 
 def test_flags_win(run: Run, bootstrap: Bootstrap) -> None:
@@ -137,6 +136,16 @@ def test_up_where_no_worker_can_be(run: Run, bootstrap: Bootstrap, monkeypatch: 
     monkeypatch.setattr(demo, "_NEEDED", ("no_such_package", "json"))
     assert "No worker beside it: no_such_package is missing here (pip install" in run("up").out
     assert bootstrap.demos == []
+
+
+def test_what_is_loaded_later_is_missed_at_the_start(
+    run: Run, bootstrap: Bootstrap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "find_spec", lambda name: None if name == "optuna" else name)
+    ran = run("serve")
+    assert ran.code == 1
+    assert "error: the server's parts are not installed here (optuna is missing)" in ran.err
+    assert bootstrap.served == []
 
 
 def test_up_elsewhere(run: Run, bootstrap: Bootstrap, tmp_path: Path) -> None:
