@@ -16,6 +16,7 @@ from trainers.models.gan import Adversaries
 from trainers.models.model import Model
 from trainers.space import Dimension, choice, real, whole
 from trainers.supervised import phase
+from trainers.techniques.optimizer import schedule_free
 from trainers.training import Batch, Training, resident
 
 DIMENSIONS: tuple[Dimension, ...] = (
@@ -48,6 +49,7 @@ Score = Callable[[Tensor], Mapping[str, Tensor]]
 def contend(trial: Trial, chosen: Chosen, model: Model, data: Data, score: Score, *, judge: str, made: int) -> Finished:
     """Train both by turns: the critic, then the generator. So many samples are made each time they are judged."""
     trial.trains_on(data.fingerprint)
+    chosen = schedule_free.alone(chosen)
     device = torch.device(trial.device)
     torch.manual_seed(trial.seed)
     both = model.build(data.shape, data.outputs, chosen).to(device)

@@ -22,21 +22,23 @@ from trainers.stopping import Stopping
 from trainers.techniques import catalog
 from trainers.techniques.averaging import ema, swa
 from trainers.techniques.gradient import accumulation
+from trainers.techniques.optimizer import schedule_free
 from trainers.techniques.schedule import warm_up
 from trainers.techniques.schedule.plateau import Plateau
 from trainers.techniques.technique import Average, Stateful
 from trainers.training import Training
 
 _REGULARIZATION = (
-    *("weight_decay", "l1", "l2", "elastic_net", "max_norm"),
+    *("weight_decay", "l1", "l2", "elastic_net", "max_norm", "soft_orthogonality"),
     *("patience", "generalization_loss", "progress_quotient"),
 )
+_SCHEDULED = [one for one in catalog.values("optimizer") if one != schedule_free.NAME]
 DIMENSIONS: tuple[Dimension, ...] = (
     real("learning_rate", 1e-5, 1e-1, log=True, default=1e-3, above=True, summary="size of the steps"),
     *pace.DIMENSIONS,
     catalog.choice_of("optimizer", default="adamw"),
     *catalog.dimensions("optimizer"),
-    catalog.choice_of("schedule", default="constant"),
+    catalog.choice_of("schedule", default="constant", when={"optimizer": _SCHEDULED}),
     *catalog.dimensions("schedule"),
     *catalog.dimensions("regularization", *_REGULARIZATION),
     *catalog.dimensions("gradient"),
@@ -100,7 +102,11 @@ class _Run:
         self._schedule = catalog.maker("schedule", chosen.text("schedule"))(chosen, self.length.total)
         self._step = Step(chosen, warm_up.make(chosen, self.length.total, self._schedule), training.device)
         self._pieces = accumulation.make(chosen)
-        self._average: Average | None = ema.make(chosen, model) or swa.make(chosen, model, self.length.longest)
+        self._average: Average | None = (
+            ema.make(chosen, model)
+            or swa.make(chosen, model, self.length.longest)
+            or schedule_free.averaged(model, (phase.optimizer for phase in training.phases))
+        )
 
     def learn(self) -> dict[str, Tensor]:
         """The steps of an epoch; answers the mean loss of each phase, on the device."""
@@ -197,7 +203,7 @@ class _Run:
         average = None if self._average is None else self._average.model
         if average is None:
             return self._training.model
-        if isinstance(self._average, swa.Swa) and self._training.renew is not None:
+        if isinstance(self._average, swa.Swa | schedule_free.Averaged) and self._training.renew is not None:
             self._training.renew(average)
         return average
 

@@ -17,6 +17,7 @@ from trainers.models import building
 from trainers.models.model import Model
 from trainers.space import Dimension, Scalar
 from trainers.techniques import catalog, preparing
+from trainers.techniques.optimizer import schedule_free
 from trainers.techniques.precision import int8
 from trainers.techniques.regularization import label_noise, weight_decay
 from trainers.training import Batch, Phase, Training, resident
@@ -57,6 +58,7 @@ def prepared(
     chosen: Chosen, model: Model, data: Data, *, seed: int, device: torch.device, judged: str = "val"
 ) -> tuple[Training, watch.Watch]:
     """A training as the loop takes it, with fresh weights, and what watches its health."""
+    chosen = schedule_free.alone(chosen)
     samples, validation = resident(data.train, device), resident(data.validation, device)
     data = label_noise.make(chosen, replace(data, train=samples, validation=validation))
     torch.manual_seed(seed)

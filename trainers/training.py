@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from trainers.chosen import Chosen
 from trainers.data.dataset import Part
-from trainers.techniques.regularization import weight_decay
+from trainers.techniques.regularization import soft_orthogonality, weight_decay
 
 _SHARE = 0.25
 """Of a GPU's memory: data that need no more of it lie there from the beginning."""
@@ -59,6 +59,11 @@ class Phase:
     def weights(self) -> list[nn.Parameter]:
         """Those among them that are penalised."""
         return weight_decay.weights(self.module)
+
+    @cached_property
+    def kernels(self) -> list[nn.Parameter]:
+        """Those among them that are of dense layers and convolutions."""
+        return soft_orthogonality.kernels(self.module)
 
 
 @dataclass(frozen=True, slots=True)
