@@ -132,8 +132,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
         wrong = sum(one.reason.startswith(disease) for one in killed)
         outcome.figure(f"  {disease} ({wrong} good)", "trials", [number])
     watching = outcome.figure("watching", "ms an epoch", cost(50 if arguments.quick else 500))
-    outcome.bar("precision", right / max(len(ended), 1), at_least=0.97)
-    outcome.bar("recall", right / max(len(bad), 1), at_least=0.80)
+    outcome.bar("precision", right / max(len(ended), 1), at_least=0.99)
+    outcome.bar("recall", right / max(len(bad), 1), at_least=0.85)
     outcome.bar("epochs saved", 100 * saved, at_least=50, unit="%")
     outcome.bar("watching", statistics.median(watching.rounds), at_most=1.5, unit="ms an epoch")
     return outcome

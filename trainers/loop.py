@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from trainers import pace
 from trainers.api import Failed, Trial
 from trainers.chosen import Chosen
+from trainers.health.contest import ContestWatch
 from trainers.health.watch import SEEN, Watch
 from trainers.space import BadParameter, Dimension, real
 from trainers.step import Step
@@ -58,7 +59,7 @@ class Finished:
     """What was judged: the model, or an average of it."""
 
 
-def fit(trial: Trial, training: Training, watch: Watch | None = None) -> Finished:
+def fit(trial: Trial, training: Training, watch: Watch | ContestWatch | None = None) -> Finished:
     """Train to the last epoch that is wanted, and report after each."""
     refuse_clashes(training.chosen, trial.params)
     run = _Run(trial, training, watch)
@@ -90,7 +91,7 @@ def refuse_clashes(chosen: Chosen, searched: Container[str]) -> None:
 class _Run:
     """One training under way."""
 
-    def __init__(self, trial: Trial, training: Training, watch: Watch | None) -> None:
+    def __init__(self, trial: Trial, training: Training, watch: Watch | ContestWatch | None) -> None:
         chosen, model = training.chosen, training.model
         self.epoch = 0
         self.figures: dict[str, float] = {}
@@ -119,10 +120,11 @@ class _Run:
         model.train()
         for number, places in enumerate(batches, before):
             pieces = [training.batch(part, chance) for part in self._pieces(places)]
-            # The last step of an epoch is looked at.
-            watched = self._watch.step if self._watch is not None and places is batches[-1] else None
             for place, phase in enumerate(training.phases):
                 if number % phase.every == 0:
+                    # The last step of an epoch is looked at.
+                    last = number + phase.every >= before + len(batches)
+                    watched = self._watch.step if self._watch is not None and last else None
                     loss = self._step.take(phase, model, pieces, number, watched)
                     sums[place].add_(loss, alpha=len(places))
                     counts[place] += len(places)
@@ -145,7 +147,8 @@ class _Run:
         learned, judged = next(iter(host.values())), host[self._training.judge]
         end: BaseException | None = None
         if watch is not None:
-            finding = watch.judge(host, batch_loss=learned, steps=self.epoch * self.length.steps)
+            pace = self.length
+            finding = watch.judge(host, batch_loss=learned, steps=self.epoch * pace.steps, total=pace.total)
             self.figures |= finding.metrics
             end = finding.end
         self.stopping.see(self.epoch, self.figures, learned, judged, model)

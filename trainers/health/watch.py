@@ -103,16 +103,24 @@ class Watch:
         }
         return {SEEN + name: one for name, one in seen.items() if one is not None}
 
-    def judge(self, host: Mapping[str, float], *, batch_loss: float, steps: int) -> Finding:
+    def judge(self, host: Mapping[str, float], *, batch_loss: float, steps: int, total: int | None = None) -> Finding:
         """What the figures of `look` say, once they are numbers: what else is among them is left out.
 
-        `batch_loss` is the epoch's mean loss as it was trained, `steps` are all that were made so far.
+        `batch_loss` is the epoch's mean loss as it was trained, `steps` are all that were made so far, `total` those
+        of the whole training, where that is known.
         """
         known = {name.removeprefix(SEEN): value for name, value in host.items() if name.startswith(SEEN)}
         memory, least = self._memory, known["val_loss"]
         if memory.least_val_loss is not None:
             least = min(memory.least_val_loss, least)
-        seen = Figures(guess=self._guess, start=memory.start, batch_loss=batch_loss, least_val_loss=least, **known)
+        seen = Figures(
+            guess=self._guess,
+            start=memory.start,
+            batch_loss=batch_loss,
+            least_val_loss=least,
+            steps=total,
+            **known,
+        )
         finding, self._memory = judge(seen, memory, steps=steps, rate=self._rate, stops=self._stops)
         return finding
 
