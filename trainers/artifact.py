@@ -141,7 +141,7 @@ def _example(network: nn.Module, of: Unsealed) -> Tensor:
     """Two inputs: what a generator is given is chance."""
     if isinstance(network, Adversaries):
         return network.chance(2, torch.Generator().manual_seed(0))
-    return of.test.inputs[:2]
+    return of.test.taken(of.test.inputs[:2])
 
 
 def _onnx(network: nn.Module, of: Unsealed, path: Path, log: Callable[[object], None]) -> None:

@@ -1,6 +1,6 @@
 """Learning from samples with targets: a model, data and a loss made into a training for the loop."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import torch
@@ -74,9 +74,9 @@ def prepared(
         evaluate=judge,
         judge=f"{judged}_loss",
         prepare=preparing.make(chosen, data),
-        renew=lambda average: update_bn(torch.split(samples.inputs, measures.BATCH), average, device),
+        renew=lambda average: update_bn(_pieces(samples, device), average),
     )
-    return training, watch.Watch(network, criterion, _pair(data.train), _pair(validation), stops=chosen.flag("health"))
+    return training, watch.Watch(network, criterion, data.train, validation, stops=chosen.flag("health"))
 
 
 def phase(
@@ -107,13 +107,14 @@ def _loss(criterion: Criterion) -> Callable[[nn.Module, Batch], Tensor]:
     return lambda model, batch: criterion(model(batch.inputs).float(), batch.targets)
 
 
-def _pair(part: Part) -> tuple[Tensor, Tensor]:
-    return part.inputs, part.targets
+def _pieces(part: Part, device: torch.device) -> Iterator[Tensor]:
+    """All inputs, a few thousand at a time, as a model takes them."""
+    return (part.taken(one.to(device)) for one in torch.split(part.inputs, measures.BATCH))
 
 
 @torch.no_grad()
 def _report_int8(trial: Trial, finished: Finished, training: Training) -> None:
     """What the finished model is worth in eight bits: in the log, beside what it is worth as it is."""
-    rounded = int8.quantized(finished.model, training.samples.inputs[: measures.BATCH].to(training.device))
+    rounded = int8.quantized(finished.model, next(_pieces(training.samples, training.device)))
     for name, value in training.evaluate(rounded).items():
         trial.log(f"int8: {name} {float(value):.6g}, of {finished.figures[name]:.6g} in full precision")

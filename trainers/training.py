@@ -85,7 +85,7 @@ class Training:
 
     def batch(self, places: Tensor, generator: torch.Generator) -> Batch:
         """The samples at these places, as they are learned from."""
-        inputs = self.samples.inputs[places].to(self.device, non_blocking=True)
+        inputs = self.samples.taken(self.samples.inputs[places].to(self.device, non_blocking=True))
         targets = self.samples.targets[places]
         if self.prepare is not None:
             inputs, targets = self.prepare(inputs, targets, generator)
@@ -95,6 +95,7 @@ class Training:
 def resident(part: Part, device: torch.device) -> Part:
     """Data on the device; inputs that do not fit there well stay beside it, in memory that it can read from."""
     targets = part.targets.to(device)
+    scale = None if part.scale is None else part.scale.to(device)
     if device.type == "cuda" and part.inputs.nbytes > _SHARE * torch.cuda.mem_get_info(device)[1]:
-        return Part(part.inputs.pin_memory(), targets)
-    return Part(part.inputs.to(device), targets)
+        return Part(part.inputs.pin_memory(), targets, scale)
+    return Part(part.inputs.to(device), targets, scale)

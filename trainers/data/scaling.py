@@ -15,6 +15,10 @@ class Scale:
     mean: Tensor
     deviation: Tensor
 
+    def to(self, device: torch.device) -> "Scale":
+        """The same on a device."""
+        return Scale(self.mean.to(device), self.deviation.to(device))
+
     def __call__(self, numbers: Tensor) -> Tensor:
         """Scale these. What is missing becomes the mean."""
         return ((numbers.to(torch.float32) - self.mean) / self.deviation).nan_to_num(nan=0.0)
