@@ -31,7 +31,7 @@ STUDY: Json = {
         "learning_rate": {"type": "float", "low": 1e-4, "high": 0.1, "log": True},
         "weight_decay": {"type": "float", "low": 1e-6, "high": 0.1, "log": True},
         "dropout": {"type": "float", "low": 0.0, "high": 0.6},
-        "hidden": {"type": "int", "low": 16, "high": 128, "log": True},
+        "hidden": {"type": "int", "low": 32, "high": 512, "log": True},
         "batch_size": {"type": "ordinal", "values": [32, 64, 128, 256]},
     },
     "sampler": {"type": "tpe"},
@@ -42,7 +42,7 @@ STUDY: Json = {
 }
 DEFAULTS: Json = {"learning_rate": 3e-3, "weight_decay": 1e-4, "dropout": 0.1, "hidden": 64, "batch_size": 64}
 """The trainer's own parameters, which the search is to beat: they are its first trial."""
-_FINISH = {"top": 2, "seeds": 3}
+_FINISH = {"top": 3, "seeds": 3}
 _NEEDED = ("torch", "sklearn", "psutil")
 _LOOK_SECONDS = 0.5
 _WORKER_GRACE_SECONDS = 20.0
