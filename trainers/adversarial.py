@@ -1,5 +1,6 @@
 """Learning by a contest: a critic learns to tell made samples from true ones, and a generator to have it err."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Literal
 
@@ -11,11 +12,14 @@ from trainers import loop
 from trainers.api import Trial
 from trainers.chosen import Chosen
 from trainers.data.dataset import Data
+from trainers.health.contest import ContestWatch
+from trainers.health.watch import DIMENSIONS as WATCHED
 from trainers.loop import Finished, fit
 from trainers.models.gan import Adversaries
 from trainers.models.model import Model
 from trainers.space import Dimension, choice, real, whole
 from trainers.supervised import phase
+from trainers.techniques.optimizer import schedule_free
 from trainers.training import Batch, Training, resident
 
 DIMENSIONS: tuple[Dimension, ...] = (
@@ -38,6 +42,7 @@ DIMENSIONS: tuple[Dimension, ...] = (
         when={"contest": "wgan_gp"},
     ),
     whole("critic_steps", 1, 5, default=2, summary="steps of the critic for each of the generator"),
+    *WATCHED,
 )
 """What is read of what was chosen. `learning_rate` is the critic's."""
 
@@ -45,33 +50,57 @@ Score = Callable[[Tensor], Mapping[str, Tensor]]
 """Judges samples that were made; the first figure is to become small."""
 
 
-def contend(trial: Trial, chosen: Chosen, model: Model, data: Data, score: Score, *, judge: str, made: int) -> Finished:
-    """Train both by turns: the critic, then the generator. So many samples are made each time they are judged."""
+_INDIFFERENT = 2 * math.log(2)
+"""What a critic pays that gives every sample the probability of a half."""
+
+
+def contend(
+    trial: Trial, chosen: Chosen, model: Model, data: Data, score: Score, *, judge: str, made: int, called: str = ""
+) -> Finished:
+    """Train both by turns: the critic, then the generator. So many samples are made each time they are judged.
+
+    Figures of the score have their own names, `judge` among them, behind what they are `called`.
+    """
     trial.trains_on(data.fingerprint)
+    chosen = schedule_free.alone(chosen)
     device = torch.device(trial.device)
     torch.manual_seed(trial.seed)
     both = model.build(data.shape, data.outputs, chosen).to(device)
     assert isinstance(both, Adversaries)
+    critic = phase("critic", both.critic, critic_loss(chosen), chosen)
+    every = chosen.whole("critic_steps")
+    generator = phase("generator", both.generator, generator_loss(chosen), chosen, rate="generator_rate", every=every)
+    chance = _chance(both, made, device)
     training = Training(
         chosen=chosen,
         device=device,
         model=both,
-        phases=(
-            phase("critic", both.critic, critic_loss(chosen), chosen),
-            phase(
-                "generator",
-                both.generator,
-                generator_loss(chosen),
-                chosen,
-                rate="generator_rate",
-                every=chosen.whole("critic_steps"),
-            ),
-        ),
+        phases=(critic, generator),
         samples=resident(data.train, device),
-        evaluate=_evaluator(score, made, device),
-        judge=judge,
+        evaluate=lambda network: {f"{called}{name}": one for name, one in score(network(chance)).items()},
+        judge=f"{called}{judge}",
     )
-    return fit(trial, training)
+    watch = ContestWatch(
+        both,
+        {"generator": both.generator, "critic": both.critic},
+        chance,
+        resident(data.validation, device).inputs,
+        lambda samples: score(samples)[judge],
+        judge=training.judge,
+        indifferent=_INDIFFERENT if _contest(chosen) == "non_saturating" else None,
+        stops=chosen.flag("health"),
+    )
+    return fit(trial, training, watch)
+
+
+def sampled(network: nn.Module, count: int, device: torch.device) -> Tensor:
+    """Samples of a network, of the same chance each time and on every device."""
+    made: Tensor = network(_chance(_both(network), count, device))
+    return made
+
+
+def _chance(both: Adversaries, count: int, device: torch.device) -> Tensor:
+    return both.chance(count, torch.Generator().manual_seed(0)).to(device)
 
 
 def critic_loss(chosen: Chosen) -> Callable[[nn.Module, Batch], Tensor]:
@@ -124,15 +153,3 @@ def _contest(chosen: Chosen) -> Literal["wgan_gp", "non_saturating"]:
 def _both(model: nn.Module) -> Adversaries:
     assert isinstance(model, Adversaries)
     return model
-
-
-def _evaluator(score: Score, count: int, device: torch.device) -> Callable[[nn.Module], Mapping[str, Tensor]]:
-    """Judges what is made of the same chance each time, on every device."""
-    kept: list[Tensor] = []
-
-    def evaluate(model: nn.Module) -> Mapping[str, Tensor]:
-        if not kept:
-            kept.append(_both(model).chance(count, torch.Generator().manual_seed(0)).to(device))
-        return score(model(kept[0]))
-
-    return evaluate

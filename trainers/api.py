@@ -59,7 +59,7 @@ class Channel(Protocol):
         """A checkpoint that stands whole on disk."""
 
     def read(self, fingerprint: str) -> None:
-        """Which data it is trained on."""
+        """Which data it is trained on. It alone may wait, for whether they are those of the study."""
 
 
 class Orders:
@@ -218,6 +218,8 @@ class Trial:
                 f"{self.data_fingerprint}: give this worker the same data, or make a new study for these",
             )
         self._channel.read(fingerprint)
+        if self.orders.end is not None and not self._asks:
+            self._end()
 
     # --- asking
 

@@ -26,6 +26,7 @@ from trainers.chosen import Chosen
 from trainers.data.catalog import Unsealed
 from trainers.data.scaling import Scale
 from trainers.models.catalog import MODELS
+from trainers.models.gan import Adversaries
 from trainers.models.model import Model
 from trainers.techniques.regularization import orthogonal_kernels
 
@@ -45,7 +46,10 @@ class Opened:
 
     @torch.no_grad()
     def __call__(self, inputs: Tensor) -> Tensor:
-        """What the model says of inputs as they were measured: scaled here, and back where it says numbers."""
+        """What the model says of inputs as they were measured: scaled here, and back where it says numbers.
+
+        A generator makes samples of rows of normal numbers: `opened.model.chance(8, torch.Generator())` draws some.
+        """
         outputs: Tensor = self.model(inputs if self.inputs is None else self.inputs(inputs))
         return outputs if self.targets is None else outputs * self.targets.deviation + self.targets.mean
 
@@ -133,12 +137,19 @@ def _config(model: Model, chosen: Chosen, trial: Trial, of: Unsealed, figures: M
     }
 
 
+def _example(network: nn.Module, of: Unsealed) -> Tensor:
+    """Two inputs: what a generator is given is chance."""
+    if isinstance(network, Adversaries):
+        return network.chance(2, torch.Generator().manual_seed(0))
+    return of.test.taken(of.test.inputs[:2])
+
+
 def _onnx(network: nn.Module, of: Unsealed, path: Path, log: Callable[[object], None]) -> None:
     """Write the model for other programs, where the packages that torch needs for it are there."""
     if missing := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
         log(f"no {ONNX}: torch's exporter needs {' and '.join(missing)}, which this worker does not have")
         return
-    first = of.test.inputs[:2].cpu()
+    first = _example(network, of).cpu()
     copy = network.to("cpu").eval()
     quiet = io.StringIO()
     try:

@@ -3,15 +3,20 @@
 Nothing else in the trainers reaches for the sealed part. What is left behind is the model, as files.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from trainers import artifact, measures, supervised
+from trainers import adversarial, artifact, measures, supervised
+from trainers.adversarial import Score
 from trainers.api import Failed, Trial
 from trainers.chosen import Chosen
 from trainers.data import catalog
+from trainers.data.catalog import Unsealed
+from trainers.data.dataset import Data
+from trainers.loop import Finished
 from trainers.models.model import Model
 from trainers.techniques.regularization import generalization_loss, patience, progress_quotient
 from trainers.training import resident
@@ -22,6 +27,49 @@ _EARLY = (patience.TECHNIQUE, generalization_loss.TECHNIQUE, progress_quotient.T
 
 def refit(trial: Trial, chosen: Chosen, model: Model, name: str) -> dict[str, float]:
     """Train on everything for as long as the winner was trained, test, and keep the model as the last checkpoint."""
+
+    def learn(given: Chosen, data: Data) -> Finished:
+        return supervised.learn(trial, given, model, data, judged="seen")
+
+    return _kept(trial, chosen, model, name, learn, lambda network, everything: tested(trial, network, everything))
+
+
+def refit_generator(
+    trial: Trial,
+    chosen: Chosen,
+    model: Model,
+    name: str,
+    scored: Callable[[Data, Tensor], Score],
+    *,
+    judge: str,
+    made: int,
+) -> dict[str, float]:
+    """The same of a contest: as many steps with everything as true, and then the score by the sealed part as true.
+
+    `scored` makes a score of what is learned from and of the samples that are taken for true.
+    """
+
+    def learn(given: Chosen, data: Data) -> Finished:
+        score = scored(data, data.validation.inputs)
+        return adversarial.contend(trial, given, model, data, score, judge=judge, made=made, called="seen_")
+
+    def test(network: nn.Module, everything: Unsealed) -> dict[str, float]:
+        score = scored(everything.data, everything.test.inputs)
+        with torch.no_grad():
+            samples = adversarial.sampled(network.eval(), made, torch.device(trial.device))
+            return {f"test_{name}": float(value) for name, value in score(samples).items()}
+
+    return _kept(trial, chosen, model, name, learn, test)
+
+
+def _kept(
+    trial: Trial,
+    chosen: Chosen,
+    model: Model,
+    name: str,
+    learn: Callable[[Chosen, Data], Finished],
+    test: Callable[[nn.Module, Unsealed], dict[str, float]],
+) -> dict[str, float]:
     if trial.resume is not None and isinstance(trial.resume.load(), Path):
         # The model stands, and so does what was reported of it: only the end was not heard of.
         return {}
@@ -29,8 +77,8 @@ def refit(trial: Trial, chosen: Chosen, model: Model, name: str) -> dict[str, fl
     if "cv_folds" in chosen.values and chosen.whole("cv_folds") > 1:
         # The winner's steps were folds: each of them was as long as it was chosen to be.
         trial.steps = None
-    finished = supervised.learn(trial, _to_the_end(chosen), model, everything.data, judged="seen")
-    figures = tested(trial, finished.model, everything)
+    finished = learn(_to_the_end(chosen), everything.data)
+    figures = test(finished.model, everything)
     parameters = sum(one.numel() for one in finished.model.parameters())
     step = finished.epoch + 1
     folder = Path(trial.folder) / "model"
@@ -43,7 +91,7 @@ def refit(trial: Trial, chosen: Chosen, model: Model, name: str) -> dict[str, fl
 
 
 @torch.no_grad()
-def tested(trial: Trial, network: nn.Module, everything: catalog.Unsealed) -> dict[str, float]:
+def tested(trial: Trial, network: nn.Module, everything: Unsealed) -> dict[str, float]:
     """What a model is worth on the sealed part."""
     device = torch.device(trial.device)
     network.eval()

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from trainers import pace
 from trainers.api import Failed, Trial
 from trainers.chosen import Chosen
+from trainers.health.contest import ContestWatch
 from trainers.health.watch import SEEN, Watch
 from trainers.space import BadParameter, Dimension, real
 from trainers.step import Step
@@ -22,21 +23,23 @@ from trainers.stopping import Stopping
 from trainers.techniques import catalog
 from trainers.techniques.averaging import ema, swa
 from trainers.techniques.gradient import accumulation
+from trainers.techniques.optimizer import schedule_free
 from trainers.techniques.schedule import warm_up
 from trainers.techniques.schedule.plateau import Plateau
 from trainers.techniques.technique import Average, Stateful
 from trainers.training import Training
 
 _REGULARIZATION = (
-    *("weight_decay", "l1", "l2", "elastic_net", "max_norm"),
+    *("weight_decay", "l1", "l2", "elastic_net", "max_norm", "soft_orthogonality"),
     *("patience", "generalization_loss", "progress_quotient"),
 )
+_SCHEDULED = [one for one in catalog.values("optimizer") if one != schedule_free.NAME]
 DIMENSIONS: tuple[Dimension, ...] = (
     real("learning_rate", 1e-5, 1e-1, log=True, default=1e-3, above=True, summary="size of the steps"),
     *pace.DIMENSIONS,
     catalog.choice_of("optimizer", default="adamw"),
     *catalog.dimensions("optimizer"),
-    catalog.choice_of("schedule", default="constant"),
+    catalog.choice_of("schedule", default="constant", when={"optimizer": _SCHEDULED}),
     *catalog.dimensions("schedule"),
     *catalog.dimensions("regularization", *_REGULARIZATION),
     *catalog.dimensions("gradient"),
@@ -56,7 +59,7 @@ class Finished:
     """What was judged: the model, or an average of it."""
 
 
-def fit(trial: Trial, training: Training, watch: Watch | None = None) -> Finished:
+def fit(trial: Trial, training: Training, watch: Watch | ContestWatch | None = None) -> Finished:
     """Train to the last epoch that is wanted, and report after each."""
     refuse_clashes(training.chosen, trial.params)
     run = _Run(trial, training, watch)
@@ -88,7 +91,7 @@ def refuse_clashes(chosen: Chosen, searched: Container[str]) -> None:
 class _Run:
     """One training under way."""
 
-    def __init__(self, trial: Trial, training: Training, watch: Watch | None) -> None:
+    def __init__(self, trial: Trial, training: Training, watch: Watch | ContestWatch | None) -> None:
         chosen, model = training.chosen, training.model
         self.epoch = 0
         self.figures: dict[str, float] = {}
@@ -100,7 +103,11 @@ class _Run:
         self._schedule = catalog.maker("schedule", chosen.text("schedule"))(chosen, self.length.total)
         self._step = Step(chosen, warm_up.make(chosen, self.length.total, self._schedule), training.device)
         self._pieces = accumulation.make(chosen)
-        self._average: Average | None = ema.make(chosen, model) or swa.make(chosen, model, self.length.longest)
+        self._average: Average | None = (
+            ema.make(chosen, model)
+            or swa.make(chosen, model, self.length.longest)
+            or schedule_free.averaged(model, (phase.optimizer for phase in training.phases))
+        )
 
     def learn(self) -> dict[str, Tensor]:
         """The steps of an epoch; answers the mean loss of each phase, on the device."""
@@ -113,10 +120,11 @@ class _Run:
         model.train()
         for number, places in enumerate(batches, before):
             pieces = [training.batch(part, chance) for part in self._pieces(places)]
-            # The last step of an epoch is looked at.
-            watched = self._watch.step if self._watch is not None and places is batches[-1] else None
             for place, phase in enumerate(training.phases):
                 if number % phase.every == 0:
+                    # The last step of an epoch is looked at.
+                    last = number + phase.every >= before + len(batches)
+                    watched = self._watch.step if self._watch is not None and last else None
                     loss = self._step.take(phase, model, pieces, number, watched)
                     sums[place].add_(loss, alpha=len(places))
                     counts[place] += len(places)
@@ -139,7 +147,8 @@ class _Run:
         learned, judged = next(iter(host.values())), host[self._training.judge]
         end: BaseException | None = None
         if watch is not None:
-            finding = watch.judge(host, batch_loss=learned, steps=self.epoch * self.length.steps)
+            pace = self.length
+            finding = watch.judge(host, batch_loss=learned, steps=self.epoch * pace.steps, total=pace.total)
             self.figures |= finding.metrics
             end = finding.end
         self.stopping.see(self.epoch, self.figures, learned, judged, model)
@@ -197,7 +206,7 @@ class _Run:
         average = None if self._average is None else self._average.model
         if average is None:
             return self._training.model
-        if isinstance(self._average, swa.Swa) and self._training.renew is not None:
+        if isinstance(self._average, swa.Swa | schedule_free.Averaged) and self._training.renew is not None:
             self._training.renew(average)
         return average
 

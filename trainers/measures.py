@@ -21,7 +21,7 @@ def evaluator(task: Task, part: Part, device: torch.device, called: str = "val")
     def evaluate(model: nn.Module) -> Mapping[str, Tensor]:
         total: Sums = {}
         for inputs, targets in zip(torch.split(part.inputs, BATCH), torch.split(part.targets, BATCH), strict=True):
-            outputs = model(inputs.to(device, non_blocking=True))
+            outputs = model(part.taken(inputs.to(device, non_blocking=True)))
             for name, one in sums(outputs, targets).items():
                 total[name] = total[name] + one if name in total else one
         return {f"{called}_{name}": one for name, one in figures(task, total).items()}

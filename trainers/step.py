@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from trainers.chosen import Chosen
 from trainers.techniques import catalog
 from trainers.techniques.gradient import clip_norm, clip_value, noise, sam
-from trainers.techniques.regularization import elastic_net, max_norm
+from trainers.techniques.regularization import elastic_net, max_norm, soft_orthogonality
 from trainers.techniques.technique import Formula, Numbers, Taken
 from trainers.training import Batch, Phase
 
@@ -28,7 +28,9 @@ class Step:
         self._rho = chosen.real("sam_rho")
         penalty, shrinkage = elastic_net.make(chosen)
         clips = clip_value.make(chosen), clip_norm.make(chosen)
-        self._before = [one for one in (penalty, *clips, noise.make(chosen)) if one is not None]
+        self._before = [
+            one for one in (penalty, soft_orthogonality.make(chosen), *clips, noise.make(chosen)) if one is not None
+        ]
         self._after = [one for one in (shrinkage, max_norm.make(chosen)) if one is not None]
 
     def take(
@@ -86,7 +88,8 @@ class Step:
             return None
         parameters: list[Tensor] = [one for one in phase.parameters if one.grad is not None]
         weights: list[Tensor] = [one for one in phase.weights if one.grad is not None]
-        return Taken(parameters, weights, phase.optimizer, rate, number, generator)
+        kernels: list[Tensor] = [one for one in phase.kernels if one.grad is not None]
+        return Taken(parameters, weights, kernels, phase.optimizer, rate, number, generator)
 
     def _step(self, optimizer: torch.optim.Optimizer) -> None:
         if self.scaler is None:

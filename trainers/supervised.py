@@ -1,6 +1,6 @@
 """Learning from samples with targets: a model, data and a loss made into a training for the loop."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import torch
@@ -17,6 +17,7 @@ from trainers.models import building
 from trainers.models.model import Model
 from trainers.space import Dimension, Scalar
 from trainers.techniques import catalog, preparing
+from trainers.techniques.optimizer import schedule_free
 from trainers.techniques.precision import int8
 from trainers.techniques.regularization import label_noise, weight_decay
 from trainers.training import Batch, Phase, Training, resident
@@ -57,6 +58,7 @@ def prepared(
     chosen: Chosen, model: Model, data: Data, *, seed: int, device: torch.device, judged: str = "val"
 ) -> tuple[Training, watch.Watch]:
     """A training as the loop takes it, with fresh weights, and what watches its health."""
+    chosen = schedule_free.alone(chosen)
     samples, validation = resident(data.train, device), resident(data.validation, device)
     data = label_noise.make(chosen, replace(data, train=samples, validation=validation))
     torch.manual_seed(seed)
@@ -72,9 +74,9 @@ def prepared(
         evaluate=judge,
         judge=f"{judged}_loss",
         prepare=preparing.make(chosen, data),
-        renew=lambda average: update_bn(torch.split(samples.inputs, measures.BATCH), average, device),
+        renew=lambda average: update_bn(_pieces(samples, device), average),
     )
-    return training, watch.Watch(network, criterion, _pair(data.train), _pair(validation), stops=chosen.flag("health"))
+    return training, watch.Watch(network, criterion, data.train, validation, stops=chosen.flag("health"))
 
 
 def phase(
@@ -105,13 +107,14 @@ def _loss(criterion: Criterion) -> Callable[[nn.Module, Batch], Tensor]:
     return lambda model, batch: criterion(model(batch.inputs).float(), batch.targets)
 
 
-def _pair(part: Part) -> tuple[Tensor, Tensor]:
-    return part.inputs, part.targets
+def _pieces(part: Part, device: torch.device) -> Iterator[Tensor]:
+    """All inputs, a few thousand at a time, as a model takes them."""
+    return (part.taken(one.to(device)) for one in torch.split(part.inputs, measures.BATCH))
 
 
 @torch.no_grad()
 def _report_int8(trial: Trial, finished: Finished, training: Training) -> None:
     """What the finished model is worth in eight bits: in the log, beside what it is worth as it is."""
-    rounded = int8.quantized(finished.model, training.samples.inputs[: measures.BATCH].to(training.device))
+    rounded = int8.quantized(finished.model, next(_pieces(training.samples, training.device)))
     for name, value in training.evaluate(rounded).items():
         trial.log(f"int8: {name} {float(value):.6g}, of {finished.figures[name]:.6g} in full precision")

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from trainers.chosen import Chosen
 from trainers.data.dataset import Part
-from trainers.techniques.regularization import weight_decay
+from trainers.techniques.regularization import soft_orthogonality, weight_decay
 
 _SHARE = 0.25
 """Of a GPU's memory: data that need no more of it lie there from the beginning."""
@@ -60,6 +60,11 @@ class Phase:
         """Those among them that are penalised."""
         return weight_decay.weights(self.module)
 
+    @cached_property
+    def kernels(self) -> list[nn.Parameter]:
+        """Those among them that are of dense layers and convolutions."""
+        return soft_orthogonality.kernels(self.module)
+
 
 @dataclass(frozen=True, slots=True)
 class Training:
@@ -80,7 +85,7 @@ class Training:
 
     def batch(self, places: Tensor, generator: torch.Generator) -> Batch:
         """The samples at these places, as they are learned from."""
-        inputs = self.samples.inputs[places].to(self.device, non_blocking=True)
+        inputs = self.samples.taken(self.samples.inputs[places].to(self.device, non_blocking=True))
         targets = self.samples.targets[places]
         if self.prepare is not None:
             inputs, targets = self.prepare(inputs, targets, generator)
@@ -90,6 +95,7 @@ class Training:
 def resident(part: Part, device: torch.device) -> Part:
     """Data on the device; inputs that do not fit there well stay beside it, in memory that it can read from."""
     targets = part.targets.to(device)
+    scale = None if part.scale is None else part.scale.to(device)
     if device.type == "cuda" and part.inputs.nbytes > _SHARE * torch.cuda.mem_get_info(device)[1]:
-        return Part(part.inputs.pin_memory(), targets)
-    return Part(part.inputs.to(device), targets)
+        return Part(part.inputs.pin_memory(), targets, scale)
+    return Part(part.inputs.to(device), targets, scale)

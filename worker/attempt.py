@@ -17,7 +17,7 @@ from worker.board import Board, Shown
 from worker.checkpoints import CheckpointLost, fetch
 from worker.client import Client
 from worker.delivery import Delivery
-from worker.messages import Command, Ended, Message, Order, Read, Reported, Saved, Started, Task
+from worker.messages import Agreed, Command, Ended, Message, Order, Read, Reported, Saved, Started, Task
 from worker.outcome import Cut, conclude, failed
 from worker.retry import Gone, Refused
 from worker.slots import Slot
@@ -34,7 +34,7 @@ class Process(Protocol):
     def messages(self) -> AsyncIterator[Message]:
         """What it says, until it has ended. The last is always `Ended`, whether it said so itself or not."""
 
-    async def send(self, command: Command) -> None:
+    async def send(self, command: Command | Agreed) -> None:
         """Tell it something; for nothing if it has ended."""
 
     async def end(self, *, stacks: bool = False, term: float) -> None:
@@ -210,6 +210,7 @@ class Attempt:
                 self._point(message)
             case Read():
                 self._spool.trained_on(message.fingerprint)
+                self._ask_to_agree()
             case Saved():
                 self._moved = self._saved_at = self._monotonic()
                 self.delivery.saved(message)
@@ -217,6 +218,18 @@ class Attempt:
                     self._order, self.obeyed = None, self._told
             case _:
                 self._end(Cut("fault", f"its process said what only we say: {message}"))
+
+    def _ask_to_agree(self) -> None:
+        """Have the process train once the server takes its data; one with others than the study's is ended before."""
+        if self.lease.data_fingerprint is None:
+            asking = asyncio.ensure_future(self._agree())
+            self._sending.add(asking)
+            asking.add_done_callback(self._sending.discard)
+            asking.add_done_callback(self._delivery_ended)
+
+    async def _agree(self) -> None:
+        await self.delivery.reporter.agree()
+        self._send(Agreed())
 
     def _point(self, said: Reported) -> None:
         now = self._monotonic()
@@ -259,6 +272,7 @@ class Attempt:
             purpose=lease.purpose,
             steps=lease.steps,
             data_fingerprint=lease.data_fingerprint,
+            waits=lease.data_fingerprint is None,
             device=self.slot.device,
             folder=str(self.folder),
             resume_step=None if resume is None else lease.resume_step,
@@ -277,7 +291,7 @@ class Attempt:
         term = self._timing.term if term is None else term
         self._ending = asyncio.ensure_future(self._process.end(stacks=cut.kind == "timeout", term=term))
 
-    def _send(self, command: Command) -> None:
+    def _send(self, command: Command | Agreed) -> None:
         if self._process is not None:
             sending = asyncio.ensure_future(self._process.send(command))
             self._sending.add(sending)

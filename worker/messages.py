@@ -34,6 +34,8 @@ class Task:
     purpose: str = "search"
     steps: int | None = None
     data_fingerprint: str | None = None
+    waits: bool = False
+    """Whether training waits until the server has agreed to the data: the study did not know its own yet."""
     device: str = "cpu"
     folder: str
     resume_step: int | None = None
@@ -47,6 +49,11 @@ class Command:
 
     order: Order
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreed:
+    """Agent to process: the server takes the data that were read as those of the study: training may begin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +104,9 @@ class Ended:
     """The signal that ended it, if the worker did not send it: the node may be to blame."""
 
 
-Message = Task | Command | Started | Reported | Read | Saved | Ended
+Message = Task | Command | Agreed | Started | Reported | Read | Saved | Ended
 _KINDS: Mapping[str, type[Message]] = {
-    kind.__name__.lower(): kind for kind in (Task, Command, Started, Reported, Read, Saved, Ended)
+    kind.__name__.lower(): kind for kind in (Task, Command, Agreed, Started, Reported, Read, Saved, Ended)
 }
 _FIELDS = {kind: (name, tuple(one.name for one in fields(kind))) for name, kind in _KINDS.items()}
 

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from worker import isolation, launch, messages
 from worker.launch import Launch
-from worker.messages import Command, Ended, Message, Reported, Task
+from worker.messages import Agreed, Command, Ended, Message, Reported, Task
 from worker.zygotes import ANY, CannotFork, Exit, Forked, Zygotes
 
 LOG = "log"
@@ -138,7 +138,7 @@ class Process:
             if isinstance(message, Ended):
                 return
 
-    async def send(self, command: Command) -> None:
+    async def send(self, command: Command | Agreed) -> None:
         """Tell it something; for nothing if it has ended."""
         if not self._writer.is_closing():
             with contextlib.suppress(ConnectionError):

@@ -22,8 +22,7 @@ Query = Mapping[str, str | int | bool | Sequence[str] | None]
 LARGEST_PAGE = 1000
 _HERE = frozenset({"127.0.0.1", "localhost", "::1"})
 # The server sends a comment at least every quarter of a minute: a longer silence is a lost connection.
-_SILENCE = 60.0
-_REPORT_SILENCE = 300.0
+_SILENCE, _REPORT_SILENCE = 60.0, 300.0
 
 
 @dataclass(frozen=True)
@@ -104,9 +103,8 @@ class Client:
         """Open the stream of an export."""
         query: Query = {"format": format, "points": points}
         # A report is put together before a byte of it is sent.
-        silence = _REPORT_SILENCE if format == "html" else _SILENCE
-        of, headers = f"{study_path(name)}/export", {"Accept": "*/*"}
-        with self._stream("GET", of, query=query, headers=headers, silence=silence) as response:
+        wait, of = _REPORT_SILENCE if format == "html" else _SILENCE, f"{study_path(name)}/export"
+        with self._stream("GET", of, query=query, headers={"Accept": "*/*"}, silence=wait) as response:
             yield response
 
     # --- trials

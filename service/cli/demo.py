@@ -31,7 +31,7 @@ STUDY: Json = {
         "learning_rate": {"type": "float", "low": 1e-4, "high": 0.1, "log": True},
         "weight_decay": {"type": "float", "low": 1e-6, "high": 0.1, "log": True},
         "dropout": {"type": "float", "low": 0.0, "high": 0.6},
-        "lambda": {"type": "float", "low": 1e-7, "high": 1e-2, "log": True},
+        "hidden": {"type": "int", "low": 32, "high": 512, "log": True},
         "batch_size": {"type": "ordinal", "values": [32, 64, 128, 256]},
     },
     "sampler": {"type": "tpe"},
@@ -40,6 +40,8 @@ STUDY: Json = {
     "trainer": {"name": TRAINER, "settings": {"epochs": 12}},
     "seed": 8420,
 }
+DEFAULTS: Json = {"learning_rate": 3e-3, "weight_decay": 1e-4, "dropout": 0.1, "hidden": 64, "batch_size": 64}
+"""The trainer's own parameters, which the search is to beat: they are its first trial."""
 _FINISH = {"top": 3, "seeds": 3}
 _NEEDED = ("torch", "sklearn", "psutil")
 _LOOK_SECONDS = 0.5
@@ -124,6 +126,7 @@ def _look_after(session: Session, worker: "subprocess.Popen[bytes]", parent: int
     known, _ = client.studies({"archived": None}, 1_000)
     if not known:
         client.create_study(STUDY)
+        client.add_trial(NAME, {"params": DEFAULTS})
         screen.raw(f"Demo: study {NAME} searches {STUDY['budget']['max_trials']} trials (basin study show {NAME})")
     elif NAME not in {one["name"] for one in known}:
         return
@@ -140,6 +143,8 @@ def _look_after(session: Session, worker: "subprocess.Popen[bytes]", parent: int
         session.world.sleep(_LOOK_SECONDS)
         report = client.finish(NAME)
     study_finish.show(screen, report)
+    for line in compared(report, _default(session)):
+        screen.raw(f"Demo: {line}")
     sys.stdout.flush()
 
 
@@ -149,7 +154,34 @@ def _finish(session: Session) -> Json:
     except Refused as refused:
         if refused.code != "finish_not_found":
             raise
-        return session.client.begin_finish(NAME, _FINISH)
+        return session.client.begin_finish(NAME, {**_FINISH, "beside": _default(session)})
+
+
+def _default(session: Session) -> int | None:
+    """The number of the trial with the trainer's own parameters, unless somebody has made the study otherwise."""
+    found, _ = session.client.trials(NAME, {}, 1_000)
+    return next((int(one["number"]) for one in found if one["params"] == DEFAULTS), None)
+
+
+def compared(report: Json, default: int | None) -> Iterator[str]:
+    """What the winner is worth beside the trainer's own parameters, on the seeds on which both came to a value."""
+    if default is None or report["winner"] is None:
+        return
+    if report["winner"] == default:
+        yield f"nothing that was found is better than the trainer's default parameters (trial {default})"
+        return
+    runs = {one["trial"]: {run["seed"]: run["value"] for run in one["runs"]} for one in report["candidates"]}
+    ours, theirs = runs[report["winner"]], runs.get(default, {})
+    both = [(ours[seed], theirs[seed]) for seed in ours if ours[seed] is not None and theirs.get(seed) is not None]
+    if not both:
+        return
+    mine, usual = (sum(values) / len(both) for values in zip(*both, strict=True))
+    won = sum(one < other for one, other in both)
+    yield (
+        f"with the trainer's default parameters (trial {default}) {report['metric']} is {number(usual)}, with the "
+        f"winner's {number(mine)}: {abs(usual - mine) / usual:.0%} {'less' if mine < usual else 'more'}, and less on "
+        f"{won} of the {len(both)} seeds that both were run on"
+    )
 
 
 def _tell(session: Session, found: Json, told: int) -> int:

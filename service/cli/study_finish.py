@@ -22,6 +22,7 @@ OPEN = frozenset({"confirming", "refitting"})
     "finish",
     "basin study finish digits-mlp --wait",
     "basin study finish digits-mlp --top 10 --seeds 8",
+    "basin study finish digits-mlp --beside 0",
     "basin study finish digits-mlp -o json",
     "basin study finish digits-mlp --again 'the labels of the test split were corrected'",
 )
@@ -35,6 +36,10 @@ def finish(
     metric: Annotated[
         str | None, typer.Option(metavar="METRIC", help="The objective to go by, where there are several.")
     ] = None,
+    beside: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="TRIAL", help="Run this trial with them, whatever its place, to compare with."),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", metavar="", help="Wait until it has ended, or Ctrl-C.")] = False,
     again: Annotated[
         str | None,
@@ -46,7 +51,7 @@ def finish(
 
     Asked again, it shows how far that is, and at the end the report. Nothing is run twice.
     """
-    body = {"top": top, "seeds": seeds, "metric": metric, "again": again}
+    body = {"top": top, "seeds": seeds, "metric": metric, "beside": beside, "again": again}
     wanted = {name: value for name, value in body.items() if value is not None}
     if cancel and (wanted or wait):
         raise BadInput("--cancel: goes with no other option")

@@ -21,6 +21,12 @@ class FinishStudy(Request):
     metric: Identifier | None = Field(
         default=None, description="The objective to go by; without it the only one of the study."
     )
+    beside: int | None = Field(
+        default=None,
+        ge=0,
+        lt=2**31,
+        description="A trial that is run with them on the same seeds, whatever its place: to be compared with.",
+    )
     again: Note | None = Field(
         default=None,
         min_length=1,

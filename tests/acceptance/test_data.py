@@ -28,6 +28,35 @@ def study(name: str, table: Path, **fields: Any) -> dict[str, Any]:
     }
 
 
+def test_of_workers_with_two_kinds_of_data_that_begin_together_only_one_trains(tmp_path: Path) -> None:
+    """Neither is told beforehand which data the study has: there is none yet."""
+    folders = [tmp_path / "one", tmp_path / "other"]
+    for folder, rows in zip(folders, (ROWS, ROWS[:-1]), strict=True):
+        folder.mkdir()
+        (folder / "churn.csv").write_text("\n".join(["age,visits,left", *rows]))
+
+    async def trained(server: ServerProcess) -> None:
+        given = ["--server", server.address, "--trainer", "table-mlp", "--slots", "1", "--max-trials", "1"]
+        homes = [{"HOME": str(folder)} for folder in folders]
+        async with (
+            worker(folders[0], *given, environ=homes[0]) as one,
+            worker(folders[1], *given, environ=homes[1]) as two,
+        ):
+            assert [await one.ended(60), await two.ended(60)] == [0, 0], one.said + two.said
+
+    with (
+        ServerProcess(f"sqlite:///{tmp_path}/basin.db", tmp_path, log_level="warning") as server,
+        httpx2.Client(base_url=f"{server.address}/v1", timeout=20) as api,
+    ):
+        api.post("/studies", json=study("churn", Path("~/churn.csv"), budget={"max_trials": 2})).raise_for_status()
+        asyncio.run(trained(server))
+        trials = api.get("/studies/churn/trials").json()["trials"]
+        assert sorted(one["state"] for one in trials) == ["completed", "failed"]
+        (failed,) = (one for one in trials if one["state"] == "failed")
+        assert (failed["failure"]["class"], failed["last_step"]) == ("user_error", None)
+        assert "trained on data with" in failed["failure"]["message"]
+
+
 def test_data_that_change_and_data_that_are_wrong_fail_their_trials_in_a_sentence(tmp_path: Path) -> None:
     table, wrong = tmp_path / "churn.csv", tmp_path / "wrong.csv"
     table.write_text("\n".join(["age,visits,left", *ROWS]))

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
-from worker.messages import Command, Ended, Message, Order, Read, Reported, Saved, Started, Task
+from worker.messages import Agreed, Command, Ended, Message, Order, Read, Reported, Saved, Started, Task
 from worker.slots import Slot
 
 Script = Callable[["Talk"], Awaitable[Ended | None]]
@@ -21,6 +21,7 @@ class Talk:
         self.began = time.monotonic()
         self.commands: list[Command] = []
         self.told = asyncio.Event()
+        self.agreed = asyncio.Event()
         self.said: asyncio.Queue[Message] = asyncio.Queue()
 
     def report(self, step: int, **metrics: float) -> None:
@@ -64,7 +65,10 @@ class ScriptedProcess:
             if isinstance(message, Ended):
                 return
 
-    async def send(self, command: Command) -> None:
+    async def send(self, command: Command | Agreed) -> None:
+        if isinstance(command, Agreed):
+            self.talk.agreed.set()
+            return
         self.talk.commands.append(command)
         self.talk.told.set()
 

@@ -196,4 +196,9 @@ def _scales(whole: Whole, parts: Split) -> tuple[scaling.Scale | None, scaling.S
 
 def _part(whole: Whole, places: Tensor, inputs: scaling.Scale | None, targets: scaling.Scale | None) -> Part:
     taken, wanted_ = whole.inputs[places], whole.targets[places]
-    return Part(taken if inputs is None else inputs(taken), wanted_ if targets is None else targets(wanted_))
+    if targets is not None:
+        wanted_ = targets(wanted_)
+    if inputs is not None and taken.dtype == torch.uint8:
+        # Pictures stay bytes, a quarter of what they would be as floats: what is taken of them is scaled then.
+        return Part(taken, wanted_, inputs)
+    return Part(taken if inputs is None else inputs(taken), wanted_)

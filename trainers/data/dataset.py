@@ -5,6 +5,8 @@ from typing import Literal
 
 from torch import Tensor
 
+from trainers.data.scaling import Scale
+
 Task = Literal["classification", "regression", "language", "sequence", "generation"]
 """Of what shape inputs and targets are, the samples first:
 
@@ -24,6 +26,17 @@ class Part:
 
     inputs: Tensor
     targets: Tensor
+    scale: Scale | None = None
+    """How inputs are scaled when they are taken, where they are held as the bytes that they were read as."""
+
+    @property
+    def symbols(self) -> bool:
+        """Whether inputs stand for something, such as words, and are no numbers to compute with."""
+        return self.scale is None and not self.inputs.is_floating_point()
+
+    def taken(self, inputs: Tensor) -> Tensor:
+        """Some of the inputs as a model takes them. They lie on the device of the scale."""
+        return inputs if self.scale is None else self.scale(inputs)
 
     def __len__(self) -> int:
         return len(self.targets)

@@ -15,9 +15,15 @@ class Scale:
     mean: Tensor
     deviation: Tensor
 
+    def to(self, device: torch.device) -> "Scale":
+        """The same on a device."""
+        return Scale(self.mean.to(device), self.deviation.to(device))
+
     def __call__(self, numbers: Tensor) -> Tensor:
         """Scale these. What is missing becomes the mean."""
-        return ((numbers.to(torch.float32) - self.mean) / self.deviation).nan_to_num(nan=0.0)
+        scaled = (numbers.to(torch.float32) - self.mean).div_(self.deviation)
+        # Bytes are scaled at each step, and none of them is missing.
+        return scaled.nan_to_num_(nan=0.0) if numbers.is_floating_point() else scaled
 
 
 def of(numbers: Tensor, *, over: tuple[int, ...]) -> Scale:

@@ -1,4 +1,7 @@
-"""What one epoch showed, in numbers, and which diseases these are signs of: nothing here is a tensor."""
+"""What one epoch showed, in numbers, and which diseases these are signs of: nothing here is a tensor.
+
+Of a contest the loss is how far samples are from true ones, and to guess is to make one and the same sample each time.
+"""
 
 import math
 from collections.abc import Iterator
@@ -13,10 +16,13 @@ Flag = Literal[
     "exploding",
     "vanishing",
     "frozen",
+    "slow",
     "dead_units",
     "saturated",
     "memorised",
     "overfitting",
+    "collapsed",
+    "one_sided",
 ]
 
 # Where the thresholds come from stands in docs/health.md.
@@ -26,9 +32,17 @@ NO_BETTER = 0.98
 EXPLODES, LEAPS = 1e3, 0.5
 VANISHES, FAINT = 1e-3, 1e-4
 STANDS_STILL = 1e-6
+NEAR = 1 / 3
+"""A network none of whose layers moves by more of its length than this in a whole training stays what it is."""
+LEARNED = 0.85
+"""A training that is below so many parts of what guessing costs does learn, whatever its units and gradients show."""
 HALF = 0.5
 GAP, STILL_COSTS = 10.0, 0.05
 WORSE, APART = 20.0, 0.5
+NARROW = 0.1
+"""Samples whose spread is less than this part of the true ones' are all nearly the same."""
+WON = 0.02
+"""A critic that pays less than this part of what it costs not to know has nothing left to learn, or to teach."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +64,22 @@ class Figures:
     first_grad: float | None = None
     last_grad: float | None = None
     update_ratio: float | None = None
+    steps: int | None = None
+    """Of the whole training, where it is known how long that is."""
     dead: float | None = None
     saturated: float | None = None
     mislabelled: float | None = None
+    spread: float | None = None
+    """Of samples that are made, in parts of that of true ones. A contest has it, and nothing else."""
+    critic: float | None = None
+    """What the critic pays, in parts of what it costs not to know, where that is bounded below."""
+    teaching: float | None = None
+    """The root mean square of the gradient that the generator is taught by."""
+
+    @property
+    def contest(self) -> bool:
+        """Whether it is a contest, whose loss is a distance."""
+        return self.spread is not None
 
     @property
     def finite(self) -> bool:
@@ -82,6 +109,19 @@ class Figures:
         return self.first_grad / self.last_grad
 
     @property
+    def way(self) -> float | None:
+        """How far the layer that moves most comes in the whole training, in parts of its length, if all goes on so.
+
+        Of a contest it says nothing: two that chase each other may come far by small steps.
+        """
+        return None if self.contest or not self.steps or self.update_ratio is None else self.steps * self.update_ratio
+
+    @property
+    def learns(self) -> bool:
+        """Whether it has learned something that nobody can guess."""
+        return self.loss < LEARNED * self.guess
+
+    @property
     def gap(self) -> float:
         """By how many times the training loss the validation loss is greater."""
         return (self.val_loss - self.loss) / max(self.loss, 1e-3)
@@ -106,6 +146,7 @@ def _signs(seen: Figures) -> Iterator[Flag]:
     if seen.loss > NO_BETTER * seen.guess:
         yield "not_learning"
     yield from _signs_of_step(seen)
+    yield from _signs_of_contest(seen)
     if seen.dead is not None and seen.dead > HALF:
         yield "dead_units"
     if seen.saturated is not None and seen.saturated > HALF:
@@ -123,3 +164,12 @@ def _signs_of_step(seen: Figures) -> Iterator[Flag]:
         yield "vanishing"
     if seen.update_ratio is not None and seen.update_ratio < STANDS_STILL:
         yield "frozen"
+    if seen.way is not None and seen.way < NEAR and not seen.learns:
+        yield "slow"
+
+
+def _signs_of_contest(seen: Figures) -> Iterator[Flag]:
+    if seen.spread is not None and seen.spread < NARROW and not seen.learns:
+        yield "collapsed"
+    if seen.critic is not None and seen.critic < WON and (seen.teaching or 0.0) < FAINT:
+        yield "one_sided"

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from trainers.data.dataset import Part
 from trainers.health import signals
 from trainers.health.figures import Figures
 from trainers.health.step import StepProbe
@@ -42,24 +43,23 @@ class Watch:
         self,
         model: nn.Module,
         loss: signals.Loss,
-        samples: tuple[Tensor, Tensor],
-        validation: tuple[Tensor, Tensor],
+        samples: Part,
+        validation: Part,
         *,
         stops: bool = True,
     ) -> None:
         """To be made when the weights are what training begins with.
 
-        `samples` and `validation` are inputs and targets; evaluation begins with the first of `validation`. `stops`
-        lets the watch give a training up.
+        Evaluation begins with the first of `validation`. `stops` lets the watch give a training up.
         """
         self._model = model
         self._loss = loss
         self._stops = stops
         # The same samples each epoch, from the whole of the data.
-        inputs, targets = samples
+        inputs, targets = samples.inputs, samples.targets
         chosen = torch.linspace(0, len(targets) - 1, min(SAMPLE, len(targets))).long()
         # Inputs that are many may lie beside the device, where the targets are.
-        self._inputs = inputs[chosen.to(inputs.device)].to(targets.device)
+        self._inputs = samples.taken(inputs[chosen.to(inputs.device)].to(targets.device))
         self._targets = targets[chosen.to(targets.device)]
         self._validation = validation
         self._step = StepProbe(model)
@@ -90,9 +90,10 @@ class Watch:
         if self._units.outputs is None:
             # What was evaluated was not the model itself, but for instance an average of it.
             with self._units.heard():
-                self._evaluated(self._validation[0][:SAMPLE].to(self._targets.device))
+                first = self._validation.inputs[:SAMPLE].to(self._targets.device)
+                self._evaluated(self._validation.taken(first))
         outputs, (dead, saturated) = self._units.taken()
-        targets = self._validation[1][: len(outputs)]
+        targets = self._validation.targets[: len(outputs)]
         seen = {
             "loss": self._loss(self._evaluated(self._inputs), self._targets),
             "val_loss": self._loss(outputs, targets),
@@ -103,16 +104,24 @@ class Watch:
         }
         return {SEEN + name: one for name, one in seen.items() if one is not None}
 
-    def judge(self, host: Mapping[str, float], *, batch_loss: float, steps: int) -> Finding:
+    def judge(self, host: Mapping[str, float], *, batch_loss: float, steps: int, total: int | None = None) -> Finding:
         """What the figures of `look` say, once they are numbers: what else is among them is left out.
 
-        `batch_loss` is the epoch's mean loss as it was trained, `steps` are all that were made so far.
+        `batch_loss` is the epoch's mean loss as it was trained, `steps` are all that were made so far, `total` those
+        of the whole training, where that is known.
         """
         known = {name.removeprefix(SEEN): value for name, value in host.items() if name.startswith(SEEN)}
         memory, least = self._memory, known["val_loss"]
         if memory.least_val_loss is not None:
             least = min(memory.least_val_loss, least)
-        seen = Figures(guess=self._guess, start=memory.start, batch_loss=batch_loss, least_val_loss=least, **known)
+        seen = Figures(
+            guess=self._guess,
+            start=memory.start,
+            batch_loss=batch_loss,
+            least_val_loss=least,
+            steps=total,
+            **known,
+        )
         finding, self._memory = judge(seen, memory, steps=steps, rate=self._rate, stops=self._stops)
         return finding
 

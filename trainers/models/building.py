@@ -29,13 +29,13 @@ def built(model: Model, data: Data, chosen: Chosen) -> nn.Module:
             "model", f"must not be 'encoder' for {data.name}: it would see what comes next; try 'decoder'"
         )
     inputs = data.train.inputs
-    if model.name in _OF_SEQUENCES and len(data.shape) == 1 and inputs.is_floating_point():
+    if model.name in _OF_SEQUENCES and len(data.shape) == 1 and not data.train.symbols:
         raise BadParameter(
             "model",
             f"{model.name!r} takes sequences, but a sample of {data.name} is {data.shape[0]} numbers; try 'mlp'",
         )
     network = _network(model, data, chosen).to(inputs.device)
-    catalog.maker("initialisation", chosen.text("init"))(chosen)(network, inputs[:_SAMPLES])
+    catalog.maker("initialisation", chosen.text("init"))(chosen)(network, data.train.taken(inputs[:_SAMPLES]))
     orthogonal_kernels.make(chosen, network)
     return network
 

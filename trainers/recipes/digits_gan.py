@@ -1,13 +1,11 @@
 """scikit-learn's digits made anew by a DCGAN, and how far they are from true ones, as a small classifier sees them."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainers import adversarial, chosen
-from trainers.api import Trial
+from trainers import adversarial, chosen, finish
+from trainers.api import Trial, refits
 from trainers.data import catalog
 from trainers.data.dataset import Data
 from trainers.distances import frechet
@@ -33,24 +31,33 @@ DIMENSIONS = arranged(
         *("latent", "width", "batch_size"),
     },
 )
+_JUDGE = "frechet_distance"
 _MADE = 1_000
 _FEATURES = 32
 
 
+@refits
 def train(trial: Trial) -> dict[str, float]:
     """Train one generator."""
     given = chosen.read(DIMENSIONS, params=trial.params, settings=trial.settings, log=trial.log)
+    model, device = MODELS["dcgan"], torch.device(trial.device)
+    if trial.purpose == "refit":
+        return finish.refit_generator(
+            trial, given, model, "digits", lambda data, true: _score(data, true, device), judge=_JUDGE, made=_MADE
+        )
     data = catalog.load("digits", given)
-    device = torch.device(trial.device)
+    score = _score(data, data.validation.inputs, device)
+    apart = float(score(data.train.inputs.to(device))[_JUDGE])
+    trial.log(f"other true digits are at a Frechet distance of {apart:.3f}")
+    return adversarial.contend(trial, given, model, data, score, judge=_JUDGE, made=_MADE).figures
+
+
+def _score(data: Data, true: Tensor, device: torch.device) -> adversarial.Score:
+    """The distance to true pictures, by the features of a classifier that has learned from the data."""
     features = _classifier(data)[:-1].to(device)
     with torch.no_grad():
-        true, others = (features(part.inputs.to(device)) for part in (data.validation, data.train))
-    trial.log(f"other true digits are at a Frechet distance of {float(frechet(others, true)):.3f}")
-
-    def score(images: Tensor) -> Mapping[str, Tensor]:
-        return {"frechet_distance": frechet(features(images.float()), true)}
-
-    return adversarial.contend(trial, given, MODELS["dcgan"], data, score, judge="frechet_distance", made=_MADE).figures
+        wanted = features(true.to(device))
+    return lambda images: {_JUDGE: frechet(features(images.float()), wanted)}
 
 
 def _classifier(data: Data) -> nn.Sequential:

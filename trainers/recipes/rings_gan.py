@@ -5,9 +5,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from trainers import adversarial, chosen
-from trainers.api import Trial
+from trainers import adversarial, chosen, finish
+from trainers.api import Trial, refits
+from trainers.chosen import Chosen
 from trainers.data import catalog, made
+from trainers.data.dataset import Data
 from trainers.distances import covered, energy
 from trainers.models.catalog import MODELS
 from trainers.proposal import arranged
@@ -32,19 +34,35 @@ DIMENSIONS = arranged(
         *("latent", "layers", "hidden", "batch_size"),
     },
 )
+_JUDGE = "energy_distance"
 _MADE = 1_000
 
 
+@refits
 def train(trial: Trial) -> dict[str, float]:
     """Train one generator."""
     given = chosen.read(DIMENSIONS, params=trial.params, settings=trial.settings, log=trial.log)
+    model, device = MODELS["gan"], torch.device(trial.device)
+    if trial.purpose == "refit":
+        return finish.refit_generator(
+            trial, given, model, "rings", lambda _, true: _score(given, true, device), judge=_JUDGE, made=_MADE
+        )
     data = catalog.load("rings", given)
-    device = torch.device(trial.device)
-    true, centres = data.validation.inputs.to(device), made.centres().float().to(device)
+    score = _score(given, data.validation.inputs, device)
+    _tell(trial, data)
+    return adversarial.contend(trial, given, model, data, score, judge=_JUDGE, made=_MADE).figures
+
+
+def _score(given: Chosen, true: Tensor, device: torch.device) -> adversarial.Score:
+    true, centres = true.to(device), made.centres().float().to(device)
 
     def score(points: Tensor) -> Mapping[str, Tensor]:
         modes, good = covered(points, centres, given.real("data_noise"))
-        return {"energy_distance": energy(points.float(), true), "modes": modes, "good_share": good}
+        return {_JUDGE: energy(points.float(), true), "modes": modes, "good_share": good}
 
-    trial.log(f"other true samples are at an energy distance of {float(energy(data.train.inputs[:_MADE], true)):.4f}")
-    return adversarial.contend(trial, given, MODELS["gan"], data, score, judge="energy_distance", made=_MADE).figures
+    return score
+
+
+def _tell(trial: Trial, data: Data) -> None:
+    apart = float(energy(data.train.inputs[:_MADE], data.validation.inputs))
+    trial.log(f"other true samples are at an energy distance of {apart:.4f}")

@@ -9,7 +9,7 @@ from typing import Any
 
 from trainers import techniques
 from trainers.proposal import holds
-from trainers.space import Dimension, Scalar, choice
+from trainers.space import Dimension, Scalar, When, choice
 from trainers.techniques.technique import Kind, Technique
 
 CHOICES: Mapping[Kind, tuple[str, str]] = {
@@ -51,10 +51,10 @@ def maker(kind: Kind, name: str) -> Any:
     raise KeyError(f"there is no {kind} {name!r}")
 
 
-def choice_of(kind: Kind, *only: str, default: Scalar, searched: bool = True) -> Dimension:
+def choice_of(kind: Kind, *only: str, default: Scalar, searched: bool = True, when: When | None = None) -> Dimension:
     """The dimension that chooses a technique of a kind: of all that there are, or of some."""
     name, summary = CHOICES[kind]
-    return choice(name, *(only or values(kind)), default=default, summary=summary, searched=searched)
+    return choice(name, *(only or values(kind)), default=default, summary=summary, searched=searched, when=when)
 
 
 def dimensions(kind: Kind, *only: str) -> tuple[Dimension, ...]:

@@ -47,6 +47,8 @@ class Taken:
     """All that is learned and has a gradient."""
     weights: list[Tensor]
     """Those among them that decay and are penalised: no biases, no scales of normalisations."""
+    kernels: list[Tensor]
+    """Those among them that are of dense layers and convolutions."""
     optimizer: torch.optim.Optimizer
     rate: float
     number: int

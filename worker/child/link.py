@@ -7,6 +7,7 @@ import os
 import select
 import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,17 +20,21 @@ from worker.child.backlog import Backlog
 _AT_ONCE = 500
 _WAIT_MS = 50
 _PIECE = 1 << 18
+_AGREE_SECONDS, _LOOK_SECONDS = 15.0, 0.2
 
 
 class Link:
     """One process's line. It is the channel of a trial."""
 
-    def __init__(self, sock: socket.socket, orders: Orders, spill: Path) -> None:
+    def __init__(self, sock: socket.socket, orders: Orders, spill: Path, *, waits: bool = False) -> None:
+        """`waits` has training wait until its data are agreed to."""
         self._sock = sock
         self._orders = orders
         self._waiting: deque[messages.Message] = deque()
         self._backlog = Backlog(spill)
         self._awake = threading.Event()
+        self._agreed = threading.Event()
+        self._waits = waits
         self._lock = threading.Lock()
         self._finishing = False
         self._broken = False
@@ -82,8 +87,12 @@ class Link:
         self.tell(messages.Saved(step=step, path=str(file.path), sha256=file.sha256, size=file.size))
 
     def read(self, fingerprint: str) -> None:
-        """Which data it is trained on."""
+        """Which data it is trained on; waits for the server's word, but not for a server that is away."""
         self.tell(messages.Read(fingerprint=fingerprint))
+        until = time.monotonic() + _AGREE_SECONDS
+        while self._waits and self._orders.end is None and time.monotonic() < until and not self._broken:
+            if self._agreed.wait(_LOOK_SECONDS):
+                return
 
     def finish(self) -> None:
         """Return once everything is sent, or nobody is there to take it."""
@@ -132,5 +141,7 @@ class Link:
             buffer += data
             for line in messages.lines(buffer):
                 told = messages.decode(line)
+                if isinstance(told, messages.Agreed):
+                    self._agreed.set()
                 if isinstance(told, messages.Command):
                     self._orders.give(told.order, told.reason)

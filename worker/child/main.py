@@ -84,7 +84,7 @@ def _attempt(sock: socket.socket, start: launch.Launch, task: messages.Task) -> 
     scratch = folder / SCRATCH
     scratch.mkdir(parents=True, exist_ok=True)
     orders = Orders()
-    link = Link(sock, orders, folder / _SPILL)
+    link = Link(sock, orders, folder / _SPILL, waits=task.waits)
     signals = Signals(orders)
     # A program gets SIGTERM itself; what is ours waits for its end.
     signals.listen(to_last_word=not start.command)

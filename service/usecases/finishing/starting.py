@@ -33,6 +33,8 @@ def start(tx: Transaction, name: str, body: FinishStudy, actor: Actor = LOCAL) -
         raise WrongState(
             f"study '{name}' has no completed trial with a value of {objective.metric}: nothing to confirm"
         )
+    if body.beside is not None and body.beside not in {one.number for one in candidates}:
+        candidates = [*candidates, _beside(tx, study, body.beside)]
     finish = Finish(
         study_id=study.id,
         round=len(rounds) + 1,
@@ -125,6 +127,15 @@ def _best(tx: Transaction, study: Study, objective: Objective, count: int) -> Se
         if len(found) == count:
             break
     return list(found.values())
+
+
+def _beside(tx: Transaction, study: Study, number: int) -> Trial:
+    """A trial that is compared with the best ones: a pruned one may be, but no run of another trial."""
+    trial = tx.trials.get(study.id, number)
+    if not trial.searches or not trial.finished:
+        what = "has not ended yet" if trial.searches else "is itself another run of a trial"
+        raise Invalid.field("beside", f"names trial {number}, which {what}: name one of the search that has ended")
+    return trial
 
 
 def _completed(tx: Transaction, study: Study) -> Iterator[Trial]:

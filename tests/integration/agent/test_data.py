@@ -14,6 +14,8 @@ MINE, OTHER = "ab" * 32, "cd" * 32
 def test_the_fingerprint_goes_with_the_points_and_comes_with_later_leases(tmp_path: Path) -> None:
     async def train(talk: Talk) -> Ended:
         talk.read(MINE)
+        if talk.task.waits:
+            await talk.agreed.wait()
         talk.report(1, loss=1.0)
         return Ended(outcome="completed")
 
@@ -25,15 +27,19 @@ def test_the_fingerprint_goes_with_the_points_and_comes_with_later_leases(tmp_pa
                 assert server.data == {"study": MINE}
                 second = server.add()
                 await server.until(lambda: second.state == "completed")
-                assert [task.data_fingerprint for task in worker.start.tasks] == [None, MINE]  # type: ignore[attr-defined]
+                tasks = worker.start.tasks  # type: ignore[attr-defined]
+                assert [(task.data_fingerprint, task.waits) for task in tasks] == [(None, True), (MINE, False)]
 
     asyncio.run(run())
 
 
-def test_who_began_before_the_study_knew_its_data_fails_by_the_first_report(tmp_path: Path) -> None:
+def test_who_began_before_the_study_knew_its_data_is_refused_before_it_trains(tmp_path: Path) -> None:
+    trained = []
+
     async def train(talk: Talk) -> Ended:
         talk.read(OTHER)
-        talk.report(1, loss=1.0)
+        await talk.agreed.wait()
+        trained.append(talk)
         await forever()
         raise AssertionError("it is killed")
 
@@ -50,6 +56,7 @@ def test_who_began_before_the_study_knew_its_data_fails_by_the_first_report(tmp_
             assert MINE in failure["message"]
             assert OTHER in failure["message"]
             assert trial.newest.points == []
+            assert trained == []
 
     asyncio.run(run())
 

@@ -12,9 +12,10 @@ from trainers import artifact, checkpoint, crossvalidation, finish, registry, su
 from trainers.api import Stop, refits
 from trainers.chosen import Chosen
 from trainers.data import catalog
+from trainers.distances import energy
 from trainers.local import LocalTrial
 from trainers.models.catalog import MODELS
-from trainers.recipes import digits_mlp, table_mlp
+from trainers.recipes import digits_gan, digits_mlp, rings_gan, table_mlp
 from trainers.space import Scalar
 
 DIABETES = (*supervised.dimensions(*supervised.NUMBERS), *catalog.DIMENSIONS, *MODELS["mlp"].dimensions)
@@ -154,9 +155,33 @@ def test_a_function_says_that_it_refits() -> None:
     assert digits_mlp.train.refits is True  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("name", sorted(set(registry.RECIPES) - {"rings-gan", "digits-gan"}))
-def test_all_that_learn_from_samples_with_targets_refit(name: str) -> None:
+@pytest.mark.parametrize("name", registry.RECIPES)
+def test_all_recipes_refit(name: str) -> None:
     assert registry.find(name).refits is True  # type: ignore[attr-defined]
+
+
+def test_a_generator_is_finished_by_its_distance_to_the_sealed_part() -> None:
+    small: dict[str, Scalar] = {"epochs": 9, "samples": 600, "layers": 1, "hidden": 16, "batch_size": 64}
+    trial = LocalTrial(small, purpose="refit", seed=3, steps=4)
+    figures = rings_gan.train(trial)
+    assert set(figures) == {"test_energy_distance", "test_modes", "test_good_share"}
+    *learned, tested = [metrics for _, metrics in trial.points]
+    assert [step for step, _ in trial.points] == [1, 2, 3, 4, 5]
+    assert all("seen_energy_distance" in metrics and "energy_distance" not in metrics for metrics in learned)
+    assert tested["parameters"] == 2 * 16 + 16 + 16 * 2 + 2 + 2 * 16 + 16 + 16 + 1
+    # What is left makes the same samples, which are as far from the sealed points as was said.
+    opened = artifact.opened(model_of(trial))
+    given = Chosen(rings_gan.DIMENSIONS, small)
+    everything, usual = catalog.unsealed("rings", given), catalog.load("rings", given)
+    assert opened.config["data"]["learned_from"] == len(usual.train) + len(usual.validation)
+    points = opened(opened.model.chance(1_000, torch.Generator().manual_seed(0)))  # type: ignore[operator]
+    assert float(energy(points, everything.test.inputs)) == pytest.approx(figures["test_energy_distance"], rel=1e-4)
+
+
+def test_a_generator_of_pictures_is_finished_too() -> None:
+    trial = LocalTrial({"epochs": 1, "width": 8, "batch_size": 256}, purpose="refit", seed=3)
+    assert set(digits_gan.train(trial)) == {"test_frechet_distance"}
+    assert artifact.opened(model_of(trial)).config["data"]["task"] == "classification"
 
 
 def test_a_table_is_finished_like_pictures() -> None:

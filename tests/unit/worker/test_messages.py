@@ -5,7 +5,7 @@ import math
 import pytest
 
 from worker import launch, messages
-from worker.messages import Command, Ended, Message, Read, Reported, Saved, Started, Task
+from worker.messages import Agreed, Command, Ended, Message, Read, Reported, Saved, Started, Task
 
 _ALL: list[Message] = [
     Task(study="ä\n", trial=1, attempt=2, trainer="t", params={"a": None, "b": True}, seed=3, metric="m", folder="/f"),
@@ -14,6 +14,7 @@ _ALL: list[Message] = [
     Started(pid=7),
     Reported(seq=1, step=2, metrics={"loss": 0.1 + 0.2, "up": math.inf, "down": -math.inf}, elapsed=1.5),
     Read(fingerprint="ab" * 32),
+    Agreed(),
     Saved(step=3, path="/f/x", sha256="0" * 64, size=2**40),
     Ended(outcome="failed", values={"loss": math.inf}, failure_class="crash", message="no\n", tail="x"),
 ]

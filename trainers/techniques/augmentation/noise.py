@@ -24,7 +24,7 @@ TECHNIQUE = Technique(
 def make(chosen: Chosen, data: Data) -> Augment | None:
     """The augmentation, where it was chosen."""
     deviation = chosen.real("aug_noise") if "aug_noise" in chosen.dimensions else 0.0
-    if deviation and not data.train.inputs.is_floating_point():
+    if deviation and data.train.symbols:
         raise BadParameter("aug_noise", f"must be 0 for {data.name}: its inputs are symbols, not numbers")
     return (lambda inputs, generator: noise(inputs, deviation, generator)) if deviation else None
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 
 from trainers.chosen import Chosen
-from trainers.data.dataset import IGNORED, Data, Part
+from trainers.data.dataset import IGNORED, Data
 from trainers.space import BadParameter, real
 from trainers.techniques.technique import Technique
 
@@ -33,4 +33,6 @@ def make(chosen: Chosen, data: Data) -> Data:
     # Drawn on the CPU, so that all devices have the same ones wrong.
     wrong = (torch.rand(targets.shape, generator=generator) < share).to(targets.device) & (targets != IGNORED)
     away = torch.randint(1, data.outputs, targets.shape, generator=generator).to(targets.device)
-    return replace(data, train=Part(data.train.inputs, torch.where(wrong, (targets + away) % data.outputs, targets)))
+    return replace(
+        data, train=replace(data.train, targets=torch.where(wrong, (targets + away) % data.outputs, targets))
+    )

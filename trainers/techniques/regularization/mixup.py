@@ -30,7 +30,7 @@ def make(chosen: Chosen, data: Data) -> Mix | None:
     alpha = chosen.real("mixup_alpha") if "mixup_alpha" in chosen.dimensions else 0.0
     if not alpha:
         return None
-    if not data.train.inputs.is_floating_point():
+    if data.train.symbols:
         raise BadParameter("mixup_alpha", f"must be 0 for {data.name}: its inputs are symbols, and cannot be mixed")
     return lambda inputs, targets, generator: mix(inputs, targets, data.outputs, alpha, generator)
 

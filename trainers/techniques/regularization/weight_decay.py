@@ -8,7 +8,7 @@ from trainers.techniques.technique import Groups, Technique
 TECHNIQUE = Technique(
     kind="regularization",
     name="weight_decay",
-    summary="weights are drawn to zero by the optimizer: as L2 by most, decoupled by `adamw` and `lion`",
+    summary="weights are drawn to zero by the optimizer: as L2 by most, decoupled by `adamw`, `lion`, `schedule_free`",
     paper="Krogh, Hertz 1991: A simple weight decay can improve generalization",
     test="tests/unit/trainers/techniques/test_penalties.py::test_weight_decay_spares_biases",
     dimensions=(

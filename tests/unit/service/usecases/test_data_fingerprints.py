@@ -53,6 +53,24 @@ def test_other_data_are_refused_with_both_fingerprints_and_leave_nothing(desk: D
     assert desk.read(lambda tx: list(tx.points.list(study_id, 1, (0, 0), 10))) == []
 
 
+def test_which_data_they_are_can_be_told_before_there_is_a_point(desk: Desk) -> None:
+    desk.study()
+    desk.enqueue(2)
+    first, second = desk.ask(2)
+
+    def asked(lease: Lease, data: str) -> ReportItem:
+        body = Report(token=lease.token, first_seq=1, points=(), data_fingerprint=data)
+        return ReportItem(lease.study, lease.trial, lease.attempt, body, TTL)
+
+    desk.run(desk.store.write_together(report_together, asked(first, FIRST)))
+    assert kept(desk) == FIRST
+    with pytest.raises(DataDiffer):
+        desk.run(desk.store.write_together(report_together, asked(second, OTHER)))
+    desk.run(desk.store.write_together(report_together, item(first, FIRST)))
+    with pytest.raises(ValueError, match="points must have at least one item, or data_fingerprint must be given"):
+        Report(token=first.token, first_seq=1, points=())
+
+
 def test_of_two_that_tell_at_the_same_moment_one_is_first(desk: Desk) -> None:
     """Both began before the study knew: their reports come in one commit."""
     desk.study()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from service.domain.confirming import interval
-from service.domain.errors import FinishNotFound, FinishRunning, SplitOpened, WrongState
+from service.domain.errors import FinishNotFound, FinishRunning, Invalid, SplitOpened, TrialNotFound, WrongState
 from service.usecases import trials
 from service.usecases.finishing import starting
 from service.usecases.leasing import expire
@@ -26,6 +26,35 @@ def test_the_best_are_run_again_on_the_same_fresh_seeds(desk: Desk) -> None:
     assert seeds[::2] == seeds[1::2] == list(report(desk).seeds)
     assert len(set(seeds)) == 3
     assert 7 not in seeds, "the search's own seed"
+
+
+def test_a_trial_is_run_beside_the_best_on_the_same_seeds(desk: Desk) -> None:
+    searched(desk, 0.9, 0.2, 0.3)
+    begin(desk, top=1, beside=0)
+    assert [one.rerun.of for one in reruns(desk) if one.rerun] == [1, 0] * 2
+    confirm(desk, 0.2, 0.6, 0.21, 0.62)
+    (best, beside) = report(desk).candidates
+    assert (best.trial, beside.trial, beside.tied) == (1, 0, False)
+    assert beside.behind is not None
+    assert beside.behind.mean == pytest.approx(0.405)
+    assert report(desk).winner == 1
+
+
+def test_one_of_the_best_is_not_run_twice(desk: Desk) -> None:
+    searched(desk, 0.9, 0.2, 0.3)
+    begin(desk, top=2, beside=2)
+    assert [one.rerun.of for one in reruns(desk) if one.rerun] == [1, 2] * 2
+
+
+def test_what_cannot_be_run_beside_them_is_refused(desk: Desk) -> None:
+    searched(desk, 0.9, 0.2)
+    with pytest.raises(TrialNotFound):
+        begin(desk, top=1, beside=99)
+    begin(desk, top=1)
+    number = reruns(desk)[0].number
+    desk.write(lambda tx: starting.cancel(tx, "s"))
+    with pytest.raises(Invalid, match=f"names trial {number}, which is itself another run of a trial"):
+        begin(desk, top=1, beside=number)
 
 
 @pytest.mark.parametrize("state", ["completed", "stopped"])

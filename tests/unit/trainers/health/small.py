@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from trainers.data.dataset import Part
 from trainers.health.verdict import Finding
 from trainers.health.watch import Watch
 
@@ -58,7 +59,7 @@ class Small:
                     one.fill_(self.bias)
         kind = torch.optim.SGD if self.sgd else torch.optim.AdamW
         self.optimizer: torch.optim.Optimizer = kind(self.model.parameters(), lr=self.rate)
-        self.watch = Watch(self.model, cross_entropy, self.train, self.validation, stops=self.stops)
+        self.watch = Watch(self.model, cross_entropy, Part(*self.train), Part(*self.validation), stops=self.stops)
         self.steps = 0
         self.findings: list[Finding] = []
 

@@ -55,11 +55,11 @@ def test_noise_has_the_variance_of_the_paper(step: int) -> None:
     change = noise.make(chosen("gradient", gradient_noise=0.3))
     assert change is not None
     optimizer = torch.optim.SGD([parameter])
-    change(Taken([parameter], [], optimizer, 0.1, step, chance()))
+    change(Taken([parameter], [], [], optimizer, 0.1, step, chance()))
     assert float(parameter.grad.var()) == pytest.approx(0.3 / (1 + step) ** 0.55, rel=0.03)
     again = nn.Parameter(torch.zeros(40_000))
     again.grad = torch.zeros(40_000)
-    change(Taken([again], [], optimizer, 0.1, step, chance()))
+    change(Taken([again], [], [], optimizer, 0.1, step, chance()))
     assert torch.equal(parameter.grad, again.grad), "its chance is the generator's"
 
 

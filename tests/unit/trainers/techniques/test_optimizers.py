@@ -66,6 +66,15 @@ def lion(w: Tensor, g: Tensor, state: State, t: int) -> Tensor:
     return w - RATE * ((0.9 * mean + 0.1 * g).sign() + 0.01 * w)
 
 
+def schedule_free(w: Tensor, g: Tensor, state: State, t: int) -> Tensor:
+    """The three sequences of the paper, with x kept for itself; w is y."""
+    z, x = state.get("z", w), state.get("x", w)
+    state["s"] = state.get("s", torch.zeros_like(g)) * 0.99 + 0.01 * g * g
+    z = z - RATE * (g / ((state["s"] / (1 - 0.99**t)).sqrt() + 1e-6) + 0.01 * w)
+    state["z"], state["x"] = z, (1 - 1 / t) * x + z / t
+    return 0.2 * z + 0.8 * state["x"]
+
+
 BETAS: Mapping[str, Scalar] = {"beta1": 0.8, "beta2": 0.99, "epsilon": 1e-6}
 PAPERS: Mapping[str, tuple[Step, Mapping[str, Scalar]]] = {
     "sgd": (sgd, {"momentum": 0.9}),
@@ -74,6 +83,7 @@ PAPERS: Mapping[str, tuple[Step, Mapping[str, Scalar]]] = {
     "rmsprop": (rmsprop, {"rmsprop_decay": 0.95}),
     "adam": (adam, BETAS),
     "adamw": (adamw, BETAS),
+    "schedule_free": (schedule_free, BETAS),
     "lion": (lion, {"lion_beta1": 0.9, "lion_beta2": 0.98}),
 }
 
