@@ -13,7 +13,7 @@ from worker.checkpoints import Checkpoints
 from worker.client import Client, Held
 from worker.log_upload import LogUpload
 from worker.messages import Ended, Saved
-from worker.outcome import complete, failed
+from worker.outcome import as_it_was, complete, failed
 from worker.reporting import Reporter
 from worker.retry import Denied, Gone, Refused
 from worker.spool import Spool
@@ -115,7 +115,7 @@ class Delivery:
         body = self.spool.complete
         assert body is not None
         try:
-            return await self._client.complete(self.held, body)
+            return as_it_was(await self._client.complete(self.held, body), body)
         except (Gone, Denied):
             raise
         except Refused as refused:

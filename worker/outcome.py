@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from service.wire.lease import Complete, Lease, Usage
+from service.wire.lease import Complete, Completed, Lease, Usage
 from service.wire.trial import Failure
 from worker.messages import Class, Ended, Order
 
 MAX_MESSAGE = 2_000
 MAX_TAIL = 16_000
+# What an attempt that came to nothing makes of its trial.
+_CAME_TO_NOTHING = frozenset({"queued", "failed", "infeasible", "cancelled"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +95,10 @@ def _tail_of(said: Ended, tail: str) -> str:
 def _whole(text: str) -> str:
     """Text that can travel: halves of characters and NUL cannot."""
     return text.encode("utf-8", "replace").decode().replace("\0", "\\0")
+
+
+def as_it_was(answer: Completed, body: Complete) -> Completed:
+    """The answer to an end. To one that is sent again it tells of the trial what others have made of it since."""
+    if body.outcome not in {"failed", "preempted"} or answer.state in _CAME_TO_NOTHING:
+        return answer
+    return answer.model_copy(update={"state": body.outcome, "values": None})

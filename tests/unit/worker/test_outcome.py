@@ -2,10 +2,10 @@
 
 import pytest
 
-from service.wire.lease import Lease, Usage
+from service.wire.lease import Completed, Lease, Usage
 from service.wire.objective import Objective
 from worker.messages import Ended, Order
-from worker.outcome import Cut, complete, conclude, failed
+from worker.outcome import Cut, as_it_was, complete, conclude, failed
 
 LEASE = Lease(
     study="s",
@@ -85,3 +85,22 @@ def test_text_is_cut_and_can_travel() -> None:
     odd = complete(LEASE, failed("crash", "a\udc80b\0"), Usage(), checkpoint=False)
     assert odd.failure is not None
     assert odd.failure.message == "a?b\\0"
+
+
+@pytest.mark.parametrize(
+    ("ended", "state", "told"),
+    [
+        (failed("crash", "gone"), "failed", "failed"),
+        (failed("infra", "gone"), "queued", "queued"),
+        (failed("infra", "gone"), "running", "failed"),
+        (failed("infra", "gone"), "completed", "failed"),
+        (Ended(outcome="preempted"), "completed", "preempted"),
+        (Ended(outcome="completed"), "completed", "completed"),
+        (Ended(outcome="pruned"), "completed", "completed"),
+    ],
+)
+def test_what_others_have_made_of_a_trial_is_not_taken_for_its_own_end(ended: Ended, state: str, told: str) -> None:
+    body = complete(LEASE, ended, Usage(), checkpoint=True)
+    answer = Completed(trial=0, attempt=1, state=state, values={"loss": 1.0})
+    found = as_it_was(answer, body)
+    assert (found.state, found.values is None) == (told, told != state)
