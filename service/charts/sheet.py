@@ -6,13 +6,14 @@ from datetime import datetime
 import numpy as np
 
 from service.charts.grid import COLUMNS, ROWS, Density, Grid
+from service.charts.letters import LETTERS, MOST_SHOWN
 from service.charts.packed import Curve, packed
 from service.charts.rung_ledger import MOST_RUNGS, RungLedger
 from service.charts.saving import saving
 from service.charts.span import Span
 from service.charts.thinning import Floats, shortened, thinned
 from service.charts.trace import MOST_POINTS, Trace
-from service.charts.trial_columns import LETTERS, MOST_SHOWN, TrialColumns
+from service.charts.trial_columns import TrialColumns
 from service.domain.decision import Decision
 from service.domain.errors import Invalid
 from service.domain.study import Study

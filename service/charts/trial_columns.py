@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from service.charts.letters import LETTERS, MOST_SHOWN
 from service.charts.thinning import Floats, shortened
 from service.domain.study import Study
 from service.domain.trial import Trial
@@ -22,19 +23,8 @@ from service.wire.space import (
 from service.wire.study import StudyDefinition
 from service.wire.trial import TrialState
 
-LETTERS: dict[TrialState, str] = {
-    "queued": "q",
-    "running": "r",
-    "paused": "w",
-    "completed": "c",
-    "pruned": "p",
-    "failed": "f",
-    "infeasible": "i",
-    "cancelled": "x",
-}
 # Trials that came to their end: only they have values of all objectives.
 _MEASURED = frozenset[TrialState]({"completed", "infeasible"})
-MOST_SHOWN = 20_000
 _BEST_SHARE = 10
 _AT_RANDOM = 10_000
 Searched = FloatParameter | IntParameter | CategoricalParameter | OrdinalParameter

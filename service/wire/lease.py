@@ -1,9 +1,9 @@
 """The protocol of those who run trials: ask for one, report its curve, complete it."""
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from service.wire.message import (
     MAX_POINTS,
@@ -107,20 +107,21 @@ class Report(Request):
     first_seq: int = Field(
         ge=1, lt=2**53, description="The number of the first point: points are numbered 1, 2, 3 … in an attempt."
     )
-    points: tuple[NewPoint, ...] = Field(
-        max_length=MAX_POINTS, description="None at all only beside a data_fingerprint, before training begins."
-    )
     data_fingerprint: Sha256 | None = Field(
         default=None,
         description="The SHA-256 of the data that the trial is trained on, in hexadecimal. The first one is kept with "
         "the study; a report with another one is refused.",
     )
+    points: tuple[NewPoint, ...] = Field(
+        max_length=MAX_POINTS, description="None at all only beside a data_fingerprint, before training begins."
+    )
 
-    @model_validator(mode="after")
-    def _tells_something(self) -> Self:
-        if not self.points and self.data_fingerprint is None:
-            raise ValueError("points must have at least one item, or data_fingerprint must be given")
-        return self
+    @field_validator("points")
+    @classmethod
+    def _tells_something(cls, points: tuple[NewPoint, ...], info: ValidationInfo) -> tuple[NewPoint, ...]:
+        if not points and info.data.get("data_fingerprint") is None:
+            raise refuse("points", "must have at least 1 item, unless data_fingerprint is told before training begins")
+        return points
 
 
 class Reported(Answer):

@@ -11,13 +11,16 @@ from trainers.health.figures import EXPLODES, FAR, HALF, NO_BETTER, Figures, Fla
 LASTING: Mapping[Flag, int] = {
     "collapsed": 4,
     "one_sided": 3,
-    "not_learning": 4,
     "vanishing": 3,
     "frozen": 3,
     "slow": 3,
     "dead_units": 3,
+    "not_learning": 4,
 }
-"""For so many epochs in a row a disease must show before a training is given up. What is not here is told, no more."""
+"""For so many epochs in a row a disease must show before a training is given up. What is not here is told, no more.
+
+Of several that have, the first one here is told as the reason: not learning is what comes of the others.
+"""
 FEWEST_STEPS = 50
 """An epoch may be a single step: after fewer than these no disease has had the time to show."""
 SETTLED = 20

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, get_args
 
-from service.charts.trial_columns import MOST_SHOWN
+from service.charts.letters import MOST_SHOWN
 from service.dashboard.report.packing import packed
 from service.dashboard.report.thinning import thinned
 from service.usecases.analysis.analyses import Analyses

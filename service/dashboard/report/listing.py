@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from service.charts.trial_columns import LETTERS
+from service.charts.letters import LETTERS
 from service.wire.charts import Column, Columns
 from service.wire.message import Scalar
 

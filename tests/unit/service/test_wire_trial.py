@@ -94,7 +94,11 @@ def test_points_hold_any_number() -> None:
         (
             Report,
             {"token": 0, "first_seq": 0, "points": []},
-            ["token: must be at least 1", "first_seq: must be at least 1", "points: must have at least 1 item(s)"],
+            [
+                "token: must be at least 1",
+                "first_seq: must be at least 1",
+                "points: must have at least 1 item, unless data_fingerprint is told before training begins",
+            ],
         ),
         (
             Report,
