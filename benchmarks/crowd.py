@@ -19,7 +19,7 @@ AT_ONCE = 16
 SPREAD = 10.0
 """The seconds over which they come: nobody starts a thousand workers in one moment."""
 _CONNECTIONS_EACH = 2
-_WAITS = (40.0, 50.0)
+_WAITS = (49.0, 50.0)
 
 
 @dataclass(slots=True)

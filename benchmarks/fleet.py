@@ -1,6 +1,6 @@
 """What a thousand idle workers cost a server: of its processor, and of the wait of one who reports meanwhile.
 
-The workers wait for trials 40 to 50 seconds at a time and send heartbeats as often as the server wants them; none of
+The workers wait for trials 49 to 50 seconds at a time and send heartbeats as often as the server wants them; none of
 them has anything to do. A reporter sends a point every 20 ms, in turn with the thousand and without them, each time to
 a server that was started for it. The processor's time is counted while nobody reports.
 """

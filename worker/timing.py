@@ -15,7 +15,7 @@ class Timing:
     log: float = 3.0
     checkpoint: float = 60.0
     """How much training another node repeats at most when this one is lost."""
-    acquire: float = 45.0
+    acquire: float = 50.0
     """Under the minute after which proxies cut a connection that is silent."""
     first_step: float = 600.0
     """Up to the first point: compiling counts."""
