@@ -12,6 +12,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 Fault = Literal["cut", "lose", "503", "429", "500", "html", "page404"]
 REASONS = {200: "OK", 204: "No Content"}
 
+_TO_BEGIN = 5
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -83,6 +85,8 @@ class Listener:
         server, self._server = self._server, None
         if server is not None:
             server.close()
+            for _ in range(_TO_BEGIN):
+                await asyncio.sleep(0)  # what was accepted and has not begun would be in nobody's list
             serving = [task for task in self._open.values() if task is not None]
             for writer in self._open:
                 writer.transport.abort()

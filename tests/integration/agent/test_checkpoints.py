@@ -56,7 +56,8 @@ def test_a_directive_is_heard_once_and_confirmed(tmp_path: Path) -> None:
             async with working(server, tmp_path, train, max_trials=1, timing=slow(checkpoint=60)) as worker:
                 await server.until(lambda: trial.attempts)
                 trial.newest.directive = {"type": "checkpoint", "id": 1}
-                await server.until(lambda: 1 in trial.newest.obeyed)
+                # It is confirmed when it was heard; the checkpoint takes its time.
+                await server.until(lambda: 1 in trial.newest.obeyed and trial.newest.checkpoints)
                 assert trial.newest.checkpoints == {1: b"x" * 100_000}
                 trial.newest.directive = {"type": "stop", "id": 2}
                 await worker.ended()

@@ -67,7 +67,7 @@ def test_which_data_they_are_can_be_told_before_there_is_a_point(desk: Desk) -> 
     with pytest.raises(DataDiffer):
         desk.run(desk.store.write_together(report_together, asked(second, OTHER)))
     desk.run(desk.store.write_together(report_together, item(first, FIRST)))
-    with pytest.raises(ValueError, match="points must have at least one item, or data_fingerprint must be given"):
+    with pytest.raises(ValueError, match="must have at least 1 item, unless data_fingerprint is told"):
         Report(token=first.token, first_seq=1, points=())
 
 
