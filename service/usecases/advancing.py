@@ -79,7 +79,9 @@ def _why(found: Sequence[Standing], winner: Standing) -> str:
     if not others:
         return f"{name} is better than each of the others by more than the seeds explain."
     if winner is best:
-        return f"{name} is the best; {' and '.join(others)} cannot be told apart from it, and cost no less."
+        *most, last = others
+        listed = f"{', '.join(most)} and {last}" if most else last
+        return f"{name} is the best; {listed} cannot be told apart from it, and cost no less."
     cost = "fewer parameters"
     if confirming.slower(best, winner) and best.seconds is not None:
         cost = f"{winner.seconds:.3g} s a run, not {best.seconds:.3g}"
