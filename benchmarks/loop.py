@@ -125,7 +125,7 @@ def lightning(data: Data, epochs: int) -> float:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     network, ends = _network(data), list[float]()
 
-    class Module(library.LightningModule):  # type: ignore[misc]
+    class Module(library.LightningModule):  # type: ignore[misc]  # not annotated, and not installed as a rule
         def __init__(self) -> None:
             super().__init__()
             self.network = network
@@ -172,7 +172,7 @@ def hugging(data: Data, epochs: int) -> float:
             logits = self.network(inputs)
             return {"loss": nn.functional.cross_entropy(logits, labels), "logits": logits}
 
-    class Ends(transformers.TrainerCallback):  # type: ignore[misc]
+    class Ends(transformers.TrainerCallback):  # type: ignore[misc]  # not annotated, and not installed as a rule
         def on_evaluate(self, *_: Any, **__: Any) -> None:
             ends.append(time.process_time())
 

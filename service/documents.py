@@ -125,7 +125,7 @@ class _Composer(Parser, Composer):
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
         alias = self.check_event(AliasEvent)
-        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # PyYAML is not annotated
         before = self.count
         self.depth += 1
         if self.depth > MAX_DEPTH:

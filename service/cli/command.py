@@ -226,7 +226,7 @@ def _sign(run: Callable[..., Any], own: list[inspect.Parameter], shared: dict[st
         *(parameter.replace(kind=keyword) for parameter in own),
         *(inspect.Parameter(name, keyword, default=None, annotation=option) for name, option in shared.items()),
     ]
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # how inspect is told
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
 
 

@@ -4,7 +4,7 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -83,7 +83,7 @@ def condition(text: str, field: str = "where") -> Condition:
     match = _CONDITION.fullmatch(text.strip())
     if match is None or not _is_name(match["field"]):
         raise Invalid.field(field, f"cannot be read: {shown(text)} (write NAME<=NUMBER or NAME=TEXT)")
-    operator: Operator = "=" if match["operator"] == "==" else match["operator"]  # type: ignore[assignment]
+    operator = cast(Operator, "=" if match["operator"] == "==" else match["operator"])
     value = _literal(match["value"].strip())
     if operator not in {"=", "!="} and not isinstance(value, float):
         raise Invalid.field(field, f"{match['field']}{operator} needs a number, not {shown(match['value'])}")

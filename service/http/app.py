@@ -87,5 +87,5 @@ def bare(*layers: Middleware) -> FastAPI:
 
     app.add_route("/v1/openapi.json", openapi, include_in_schema=False)
     app.add_route("/docs", docs, include_in_schema=False)
-    app.openapi = lambda: document(app)  # type: ignore[method-assign]
+    app.openapi = lambda: document(app)  # type: ignore[method-assign]  # as FastAPI has it
     return app

@@ -190,7 +190,7 @@ def _power(left: float, right: float) -> float:
     result = float(left) ** float(right)
     if isinstance(result, complex):
         raise ValueError("has no real value")
-    return result  # type: ignore[no-any-return]
+    return float(result)
 
 
 def _number(params: Mapping[str, object], name: str) -> float:

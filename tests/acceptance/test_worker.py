@@ -144,7 +144,9 @@ def test_kill_9_leaves_no_process_and_loses_no_point(tmp_path: Path) -> None:
             async with worker(tmp_path, *given, "--max-trials", "1") as process:
                 await server.until(lambda: trial.attempts[0].complete, 60.0)
                 assert len(trial.attempts[0].points) == kept
-                assert trial.attempts[0].complete["outcome"] == "preempted", process.said  # type: ignore[index]
+                ended = trial.attempts[0].complete
+                assert ended is not None
+                assert ended["outcome"] == "preempted", process.said
                 assert await process.ended() == 0, process.said
             assert trial.state == "completed"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -153,7 +153,8 @@ def _middle(distribution: BaseDistribution) -> Any:
     """What stands in for a parameter that takes no part in a trial: the middle of its range, or its first choice."""
     if isinstance(distribution, CategoricalDistribution):
         return distribution.choices[0]
-    low, high = distribution.low, distribution.high  # type: ignore[attr-defined]
+    assert isinstance(distribution, FloatDistribution | IntDistribution)
+    low, high = distribution.low, distribution.high
     middle = math.exp((math.log(low) + math.log(high)) / 2) if _log(distribution) else low / 2 + high / 2
     return distribution.to_external_repr(float(_snapped(distribution, middle)))
 

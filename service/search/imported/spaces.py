@@ -45,14 +45,17 @@ def parameter(found: Found) -> tuple[Json, list[str]]:
 
 def _categorical(found: Found) -> tuple[Json, list[str]]:
     choices: dict[tuple[bool, Scalar], Scalar] = {}
+    odd = []
     for distribution in found.distributions:
         assert isinstance(distribution, CategoricalDistribution)
-        for value in map(scalar, distribution.choices):
+        for one in distribution.choices:
+            value = scalar(one)
             choices.setdefault(identity(value), value)
+            if value is not one:
+                odd.append(one)
     notes = []
     if len(found.distributions) > 1:
         notes.append(f"'{found.name}' had other choices in other trials: all of them together are its choices")
-    odd = [one for dist in found.distributions for one in dist.choices if scalar(one) is not one]  # type: ignore[attr-defined]
     if odd:
         notes.append(f"'{found.name}' has choices that are no plain values: they are text here ({scalar(odd[0])})")
     return {"type": "categorical", "choices": list(choices.values())}, notes
