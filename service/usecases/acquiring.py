@@ -38,7 +38,7 @@ class Nothing:
     instance: str
     selectors: Selectors
     worker: Worker
-    heard_of: int
+    heard_of: tuple[int, int]
     looked_at: float
 
 
@@ -74,16 +74,16 @@ class Acquirer:
         before = self._nothing.pop(worker_id, None)
         if self._lobby is not None and body.wait_seconds and before is not None and _same(before, body):
             async with self._lobby.wait(before.worker, body.selectors) as guest:
-                if self._lobby.heard_of == before.heard_of:
+                if self._lobby.heard_of(worker_id) == before.heard_of:
                     return await self._wait(self._lobby, guest, before, until, worker_id, body, actor)
-        looked_at, heard_of = time.monotonic(), 0 if self._lobby is None else self._lobby.heard_of
+        looked_at, heard_of = time.monotonic(), self._lobby.heard_of(worker_id) if self._lobby is not None else (0, 0)
         seen, answer = await self._try(worker_id, body, actor)
         if _done(answer) or self._lobby is None or not body.wait_seconds:
             return answer
         async with self._lobby.wait(seen.worker, body.selectors) as guest:
             if guest.up_to > seen.up_to:
                 # Something happened in between, and calls nobody any more.
-                looked_at, heard_of = time.monotonic(), self._lobby.heard_of
+                looked_at, heard_of = time.monotonic(), self._lobby.heard_of(worker_id)
                 seen, answer = await self._try(worker_id, body, actor)
                 if _done(answer):
                     return answer
@@ -111,7 +111,7 @@ class Acquirer:
             await guest.wait(min(left, AGAIN_TTLS * self._ttl_seconds))
             if guest.turn.is_set() and not self._closing:
                 guest.look()
-                looked_at, heard_of = time.monotonic(), lobby.heard_of
+                looked_at, heard_of = time.monotonic(), lobby.heard_of(worker_id)
                 seen, answer = await self._try(worker_id, body, actor)
                 found = Nothing(body.instance, body.selectors, seen.worker, heard_of, looked_at)
         if not _done(answer):

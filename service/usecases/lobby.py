@@ -7,7 +7,7 @@ Which studies there are is read once, and again only where one of them has chang
 
 import asyncio
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -73,8 +73,8 @@ class Lobby:
         self._reader: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._news = asyncio.Event()
-        self.heard_of = 0
-        """Counts all that might bring somebody a trial. Who found nothing finds nothing until it has grown."""
+        self._heard = 0
+        self._heard_of_workers: Counter[str] = Counter()
 
     def asking(self, study: str) -> int:
         """How many wait for a trial of a study."""
@@ -94,6 +94,13 @@ class Lobby:
             finally:
                 self._leave(guest)
 
+    def heard_of(self, worker_id: str) -> tuple[int, int]:
+        """Counts all that might bring this worker a trial. Who found nothing finds nothing until it has grown.
+
+        What is told of one worker is nothing to the others: thousands may come back at once after a restart.
+        """
+        return self._heard, self._heard_of_workers[worker_id]
+
     def call_all(self) -> None:
         """Call everybody who waits."""
         for guest in self._guests:
@@ -101,12 +108,14 @@ class Lobby:
 
     def heard(self, event: Event) -> None:
         """Look again at a study that has changed; call a worker that has; hand on what a trial's end makes room for."""
-        self.heard_of += 1
         if event.worker is not None:
+            self._heard_of_workers[event.worker] += 1
             for guest in self._guests:
                 if guest.worker.id == event.worker:
                     guest.turn.set()
-        elif event.study is not None and event.type.startswith("study."):
+            return
+        self._heard += 1
+        if event.study is not None and event.type.startswith("study."):
             self._changed.add(event.study)
             self._news.set()
         elif event.study is not None and event.type == "trial.state" and self._makes_room(event):
@@ -114,7 +123,7 @@ class Lobby:
 
     def queued(self, study: str, avoid: str | None) -> None:
         """Call one worker that can serve the study and has not been called, rather on another node than this one."""
-        self.heard_of += 1
+        self._heard += 1
         if study not in self._studies and self._guests:
             # It hands out nothing, as far as is known: perhaps it has reruns now.
             self._changed.add(study)
@@ -155,7 +164,7 @@ class Lobby:
         """Have the studies read, if nobody waited until now."""
         if self._reader is None:
             # While nobody waited nothing was heard.
-            self.heard_of += 1
+            self._heard += 1
             self._ready.clear()
             self._reader = asyncio.create_task(self._read(), name="basin-lobby")
         await self._ready.wait()
@@ -167,6 +176,7 @@ class Lobby:
         self._studies.clear()
         self._of_study.clear()
         self._changed.clear()
+        self._heard_of_workers.clear()
 
     async def _read(self) -> None:
         """Know all studies that hand out trials, then look again at each that changes."""

@@ -329,6 +329,25 @@ def test_what_is_queued_between_two_polls_is_found(fleet: Fleet, lobby: Lobby) -
     fleet.desk.run(scene())
 
 
+def test_what_becomes_of_one_worker_makes_no_other_look(fleet: Fleet, lobby: Lobby) -> None:
+    for number in (1, 2, 3):
+        fleet.join(number)
+
+    async def scene() -> None:
+        at = Scene(fleet, lobby)
+        await at.wait(3)
+        assert (await fleet.acquiring(1, wait_seconds=0.01)).leases == ()
+        before = lobby.heard_of(worker_id(2))
+        await fleet.desk.store.write(lambda tx: workers.drain(tx, worker_id(2), Drain()))
+        await until(lambda: lobby.heard_of(worker_id(2)) != before)
+        calls = counting(fleet.desk)
+        assert (await fleet.acquiring(1, wait_seconds=0.01)).leases == ()
+        assert calls == []
+        await at.end()
+
+    fleet.desk.run(scene())
+
+
 def test_who_was_drained_between_two_polls_is_told_so(fleet: Fleet, lobby: Lobby) -> None:
     for number in (1, 2):
         fleet.join(number)
