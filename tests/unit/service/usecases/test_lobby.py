@@ -281,17 +281,20 @@ def test_a_trial_avoids_a_node_while_another_waits(fleet: Fleet, lobby: Lobby) -
 
 def test_who_waited_in_vain_and_comes_again_asks_the_database_nothing(fleet: Fleet, lobby: Lobby) -> None:
     fleet.desk.study()
-    for number in (1, 2):
+    for number in (1, 2, 3):
         fleet.join(number, trainers=["other", "another"])
 
     async def scene() -> None:
         at = Scene(fleet, lobby)
         await at.wait(2)
         assert (await fleet.acquiring(1, wait_seconds=0.01)).leases == ()
+        before = lobby.heard_of(worker_id(3))
+        await fleet.desk.store.write(lambda tx: workers.drain(tx, worker_id(3), Drain()))
+        await until(lambda: lobby.heard_of(worker_id(3)) != before)
         calls = counting(fleet.desk)
         for _ in range(3):
             assert (await fleet.acquiring(1, wait_seconds=0.01)).leases == ()
-        assert calls == []
+        assert calls == [], "what becomes of another worker brings it nothing"
         await fleet.acquiring(1, wait_seconds=0.01, selectors={"studies": ["s"]})
         assert calls == ["read"], "it asks for something else"
         with pytest.raises(WorkerTaken):
@@ -326,25 +329,6 @@ def test_what_is_queued_between_two_polls_is_found(fleet: Fleet, lobby: Lobby) -
         assert len((await fleet.acquiring(1, wait_seconds=LONG)).leases) == 1
 
     assert taken == 1
-    fleet.desk.run(scene())
-
-
-def test_what_becomes_of_one_worker_makes_no_other_look(fleet: Fleet, lobby: Lobby) -> None:
-    for number in (1, 2, 3):
-        fleet.join(number)
-
-    async def scene() -> None:
-        at = Scene(fleet, lobby)
-        await at.wait(3)
-        assert (await fleet.acquiring(1, wait_seconds=0.01)).leases == ()
-        before = lobby.heard_of(worker_id(2))
-        await fleet.desk.store.write(lambda tx: workers.drain(tx, worker_id(2), Drain()))
-        await until(lambda: lobby.heard_of(worker_id(2)) != before)
-        calls = counting(fleet.desk)
-        assert (await fleet.acquiring(1, wait_seconds=0.01)).leases == ()
-        assert calls == []
-        await at.end()
-
     fleet.desk.run(scene())
 
 
