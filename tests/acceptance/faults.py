@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import psutil
 
-from tests.acceptance.fleet import TTL, Fleet, Member
+from tests.acceptance.fleet import Fleet, Member
 from tests.acceptance.tcp_proxy import Way
 
 # How often each is drawn, beside the others.
@@ -28,6 +28,8 @@ WEIGHTS: Mapping[str, int] = {
     "PostgreSQL killed": 3,
     "PostgreSQL hangs": 2,
 }
+# Leases run out soon: what is killed or frozen is to be another's before the test has lost its patience.
+TTL = 2.5
 _WAYS: Mapping[str, Way] = {"way cut": "cut", "way stalled": "stalled", "answers lost": "deaf"}
 
 

@@ -15,9 +15,10 @@ from tests.acceptance.server_process import ServerProcess
 from tests.acceptance.tcp_proxy import Proxy
 from tests.acceptance.worker_process import WorkerProcess
 from tests.conformance.postgres import PostgresServer
+from tests.patience import PATIENCE
 
 MARK = "FLEET_OF_A_TEST"
-TTL = 2.5
+TTL = 5.0
 _LOOK = 0.05
 
 
@@ -66,8 +67,8 @@ class Fleet:
     async def call(self, method: str, path: str, body: Any = None) -> httpx2.Response:
         """Ask the server itself, past all ways that may be cut; again until somebody answers."""
         # Certificates, which nobody here shows, would take longer to load than most answers to arrive.
-        client = httpx2.AsyncClient(base_url=self.server.address, timeout=20, verify=False)
-        async with asyncio.timeout(90), client:
+        client = httpx2.AsyncClient(base_url=self.server.address, timeout=30, verify=False)
+        async with asyncio.timeout(PATIENCE), client:
             while True:
                 with contextlib.suppress(httpx2.TransportError):
                     answer = await client.request(method, path, json=body)
@@ -85,7 +86,7 @@ class Fleet:
         answer = await self.call("POST", "/v1/studies", given)
         assert answer.status_code == 201 or answer.json()["code"] == "name_taken", answer.text
 
-    async def until(self, path: str, holds: Callable[[Any], object], seconds: float = 60.0) -> Any:
+    async def until(self, path: str, holds: Callable[[Any], object], seconds: float = PATIENCE) -> Any:
         """Wait until there is something at an address, and it is so; answers it."""
         found: Any = None
         try:
@@ -120,11 +121,12 @@ async def fleet(
     *,
     database: PostgresServer | None = None,
     environ: Mapping[str, str] | None = None,
+    ttl: float = TTL,
     **settings: str,
 ) -> AsyncIterator[Fleet]:
     """A server and workers of these names, each with its arguments; all of them are gone when the test is over."""
     mark = uuid.uuid4().hex
-    chosen = {"lease_ttl_seconds": str(TTL), "log_level": "warning", **settings}
+    chosen = {"lease_ttl_seconds": str(ttl), "log_level": "warning", **settings}
     async with contextlib.AsyncExitStack() as stack:
         server = stack.enter_context(ServerProcess(database_url, folder, **chosen))
         made = []
@@ -142,7 +144,7 @@ async def fleet(
         # What is left when all has gone well would be left on somebody's machine.
         for one in made:
             await one.process.stop()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while marked(mark):
                 await asyncio.sleep(_LOOK)
 

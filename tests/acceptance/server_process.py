@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_PATIENCE = 60.0
+from tests.patience import PATIENCE
 
 
 def free_port() -> int:
@@ -82,7 +82,7 @@ class ServerProcess:
 
     def wait_until(self, path: str, status: int = 200) -> None:
         """Wait until an address answers with a status."""
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + PATIENCE
         seen: object = None
         while time.monotonic() < deadline:
             if self._process is not None and self._process.poll() is not None:
@@ -96,7 +96,7 @@ class ServerProcess:
     def status(self, path: str) -> int | None:
         """The status that an address answers with; None if nobody answers."""
         try:
-            with urllib.request.urlopen(self.address + path, timeout=20) as answer:
+            with urllib.request.urlopen(self.address + path, timeout=30) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             with error:
@@ -117,4 +117,4 @@ class ServerProcess:
         assert process is not None
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(sign)
-        return process.wait(_PATIENCE)
+        return process.wait(PATIENCE)

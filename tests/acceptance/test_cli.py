@@ -14,6 +14,7 @@ import pytest
 
 from service.cli import main
 from tests.acceptance.server_process import ServerProcess, free_port
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 Ran = subprocess.CompletedProcess
@@ -203,7 +204,7 @@ def test_up_and_ctrl_c(tmp_path: Path) -> None:
             assert "my-study" in run("study", "list", "--server", address, cwd=tmp_path).stdout
         finally:
             up.send_signal(signal.SIGINT)
-            up.communicate(timeout=30)
+            up.communicate(timeout=PATIENCE)
         assert up.returncode in {0, 130}
     assert (tmp_path / "basin-data/basin.db").exists()
     assert run("study", "list", "--server", address, cwd=tmp_path).returncode == 4

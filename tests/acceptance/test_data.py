@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import pytest
 
 from tests.acceptance.server_process import ServerProcess
 from tests.acceptance.worker_process import worker
+from tests.patience import PATIENCE
 
-pytestmark = pytest.mark.timeout(120)
 ROWS = [f"{number / 7:.3f},{number % 5},{'yes' if number % 3 else 'no'}" for number in range(60)]
 
 
@@ -46,7 +45,7 @@ def test_of_workers_with_two_kinds_of_data_that_begin_together_only_one_trains(t
 
     with (
         ServerProcess(f"sqlite:///{tmp_path}/basin.db", tmp_path, log_level="warning") as server,
-        httpx2.Client(base_url=f"{server.address}/v1", timeout=20) as api,
+        httpx2.Client(base_url=f"{server.address}/v1", timeout=PATIENCE) as api,
     ):
         api.post("/studies", json=study("churn", Path("~/churn.csv"), budget={"max_trials": 2})).raise_for_status()
         asyncio.run(trained(server))
@@ -70,7 +69,7 @@ def test_data_that_change_and_data_that_are_wrong_fail_their_trials_in_a_sentenc
 
     with (
         ServerProcess(f"sqlite:///{tmp_path}/basin.db", tmp_path, log_level="warning") as server,
-        httpx2.Client(base_url=f"{server.address}/v1", timeout=20, verify=False) as api,
+        httpx2.Client(base_url=f"{server.address}/v1", timeout=PATIENCE, verify=False) as api,
     ):
         api.post("/studies", json=study("churn", table, budget={"max_trials": 2})).raise_for_status()
         api.post("/studies", json=study("wrong", wrong, priority=10)).raise_for_status()

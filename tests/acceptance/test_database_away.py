@@ -14,6 +14,7 @@ from service.store.engine import connect, parse
 from service.wire.study import DEFINITION_EXAMPLE
 from tests.acceptance.server_process import ServerProcess
 from tests.conformance.postgres import PostgresServer
+from tests.patience import PATIENCE
 
 
 def create(server: ServerProcess, name: str) -> tuple[int, dict[str, Any], str | None]:
@@ -21,7 +22,7 @@ def create(server: ServerProcess, name: str) -> tuple[int, dict[str, Any], str |
     body = json.dumps({**DEFINITION_EXAMPLE, "name": name}).encode()
     request = urllib.request.Request(server.address + "/v1/studies", body, {"content-type": "application/json"})
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return answer.status, json.load(answer), answer.headers["retry-after"]
     except urllib.error.HTTPError as error:
         with error:
@@ -29,7 +30,7 @@ def create(server: ServerProcess, name: str) -> tuple[int, dict[str, Any], str |
 
 
 def names(server: ServerProcess) -> set[str]:
-    with urllib.request.urlopen(server.address + "/v1/studies", timeout=30) as answer:
+    with urllib.request.urlopen(server.address + "/v1/studies", timeout=PATIENCE) as answer:
         return {study["name"] for study in json.load(answer)["studies"]}
 
 

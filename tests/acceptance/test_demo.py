@@ -11,14 +11,11 @@ from typing import Any
 
 import httpx2
 import psutil
-import pytest
 
 from service.cli.demo import NAME, STUDY
 from tests.acceptance.server_process import free_port
 from tests.acceptance.test_cli import environment
-
-pytestmark = pytest.mark.timeout(240)
-PATIENCE = 90.0
+from tests.patience import PATIENCE
 
 
 class Up:
@@ -51,7 +48,7 @@ class Up:
     def study(self) -> Any:
         """The demo's study, if it is there."""
         try:
-            answer = httpx2.get(f"{self.address}/v1/studies/{NAME}", timeout=60)
+            answer = httpx2.get(f"{self.address}/v1/studies/{NAME}", timeout=PATIENCE)
         except httpx2.TransportError:
             return None
         return answer.json() if answer.is_success else None

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.faults import Faults
+from tests.acceptance.faults import TTL, Faults
 from tests.acceptance.fleet import Fleet, Member, fleet
 from tests.conformance.postgres import PostgresServer
+from tests.patience import PATIENCE
 
 ROUNDS = 100
 TRIALS = 25
@@ -56,7 +57,6 @@ def curve(params: dict[str, Any]) -> list[float]:
     return found
 
 
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_whatever_fails_every_trial_ends_and_each_point_counts_once(
     request: pytest.FixtureRequest, tmp_path: Path, rng: random.Random, kind: str
@@ -69,7 +69,7 @@ def test_whatever_fails_every_trial_ends_and_each_point_counts_once(
     async def run() -> None:
         members = dict.fromkeys(NODES, given)
         # No machine here is ill: they are all killed.
-        async with fleet(tmp_path, url, members, database=database, drain_bad_machines="false") as all_of_it:
+        async with fleet(tmp_path, url, members, database=database, ttl=TTL, drain_bad_machines="false") as all_of_it:
             studies = Studies(all_of_it, rng)
             creating = asyncio.ensure_future(studies.keep_going())
             faults = Faults(all_of_it, rng)
@@ -79,7 +79,7 @@ def test_whatever_fails_every_trial_ends_and_each_point_counts_once(
                 assert not creating.done(), creating.exception()
             await faults.over()
             studies.enough = True
-            await asyncio.wait_for(creating, 120)
+            await asyncio.wait_for(creating, PATIENCE)
             told = {key: value for member in all_of_it.members for key, value in said(member).items()}
             ends: Counter[str] = Counter()
             for name in studies.names:
@@ -111,7 +111,7 @@ class Studies:
             seed = self._rng.randrange(2**32)
             await self._fleet.create(name, space=SPACE, budget={"max_trials": TRIALS}, retry=retry, seed=seed)
             self.names.append(name)
-            await self._fleet.until(f"/v1/studies/{name}", lambda study: study["state"] == "completed", 240)
+            await self._fleet.until(f"/v1/studies/{name}", lambda study: study["state"] == "completed")
 
 
 class Check:
@@ -174,7 +174,11 @@ def said(member: Member) -> dict[tuple[str, int, int], str]:
 
 
 async def leave(fleet: Fleet) -> None:
-    """Let all workers go: nothing keeps them, nothing is left."""
+    """Let all workers go once they have sent what they had: nothing keeps them, nothing is left."""
+    for member in fleet.members:
+        async with asyncio.timeout(PATIENCE):
+            while member.spools:
+                await asyncio.sleep(0.05)
     for member in fleet.members:
         member.process.signal(signal.SIGTERM)
     for member in fleet.members:

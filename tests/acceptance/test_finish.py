@@ -12,8 +12,7 @@ import pytest
 from service.cli import main
 from tests.acceptance.server_process import ServerProcess
 from tests.acceptance.worker_process import worker
-
-pytestmark = pytest.mark.timeout(300)
+from tests.patience import PATIENCE
 
 STUDY = {
     "name": "d",
@@ -28,7 +27,6 @@ STUDY = {
     "retry": {"backoff": 0.1},
     "trainer": {"name": "digits-mlp", "settings": {"epochs": 3, "hidden": 16}},
 }
-PATIENCE = 120.0
 
 
 class People:
@@ -40,7 +38,7 @@ class People:
 
     async def call(self, method: str, path: str, body: Any = None) -> Any:
         """What the server answers."""
-        async with httpx2.AsyncClient(base_url=self.server.address, timeout=60, verify=False) as client:
+        async with httpx2.AsyncClient(base_url=self.server.address, timeout=PATIENCE, verify=False) as client:
             answer = await client.request(method, path, json=body)
             assert answer.is_success, answer.text
             return answer.json()

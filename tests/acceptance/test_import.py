@@ -21,6 +21,7 @@ from service.cli import client as clients
 from service.cli import main
 from service.search.quiet import hush
 from tests.acceptance.server_process import ServerProcess
+from tests.patience import PATIENCE
 
 STATES = {"COMPLETE": "completed", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "failed", "WAITING": "queued"}
 
@@ -87,12 +88,12 @@ class Basin:
         return out
 
     def get(self, path: str) -> Any:
-        response = httpx2.get(f"{self.server.address}/v1/studies/{path}", timeout=60)
+        response = httpx2.get(f"{self.server.address}/v1/studies/{path}", timeout=PATIENCE)
         assert response.status_code == 200, response.text
         return response.json()
 
     def post(self, path: str, body: Any) -> Any:
-        response = httpx2.post(f"{self.server.address}/v1/studies{path}", json=body, timeout=60)
+        response = httpx2.post(f"{self.server.address}/v1/studies{path}", json=body, timeout=PATIENCE)
         assert response.is_success, response.text
         return response.json()
 
@@ -223,7 +224,7 @@ def test_what_came_from_elsewhere_is_not_tried_again_and_exhausts_a_small_space(
         basin.post(f"/second/trials/{lease['trial']}/attempts/{lease['attempt']}:complete", done)
     assert sorted(tried) == [(1, 1), (2, 0)]
     asked = {"worker": "me", "wait_seconds": 20}
-    response = httpx2.post(f"{basin.server.address}/v1/studies/second:ask", json=asked, timeout=60)
+    response = httpx2.post(f"{basin.server.address}/v1/studies/second:ask", json=asked, timeout=PATIENCE)
     assert response.status_code == 409 or response.json()["leases"] == []
     assert basin.get("second")["state"] == "completed"
 
@@ -241,7 +242,7 @@ def test_a_server_that_is_killed_in_a_warm_start_brings_it_to_its_end(basin: Bas
     def create() -> None:
         # Its answer is lost with the server.
         with contextlib.suppress(httpx2.TransportError):
-            httpx2.post(f"{basin.server.address}/v1/studies", json=body, timeout=60)
+            httpx2.post(f"{basin.server.address}/v1/studies", json=body, timeout=PATIENCE)
 
     creating = threading.Thread(target=create)
     creating.start()
@@ -253,7 +254,7 @@ def test_a_server_that_is_killed_in_a_warm_start_brings_it_to_its_end(basin: Bas
     assert found == ("paused", 1), "it was killed in the middle"
     basin.server.start()
     address = f"{basin.server.address}/v1/events?study=second&last_event_id=0"
-    with httpx2.stream("GET", address, timeout=60) as events:
+    with httpx2.stream("GET", address, timeout=PATIENCE) as events:
         assert any(_became_active(line) for line in events.iter_lines())
     study = basin.get("second")
     assert (study["state"], study["trials"]["completed"]) == ("active", 800)

@@ -13,6 +13,7 @@ import pytest
 
 from service.wire.study import DEFINITION_EXAMPLE
 from tests.acceptance.server_process import ServerProcess
+from tests.patience import PATIENCE
 
 # Each of them is a start of the server, which takes seconds: more of them by hand.
 KILLS = int(os.environ.get("BASIN_TEST_KILLS", "20"))
@@ -65,7 +66,7 @@ async def _write_until_killed(server: ServerProcess, written: Written, seconds: 
         tasks = [asyncio.create_task(_report(client, lease, written)) for lease in written.leases]
         tasks += [asyncio.create_task(_enqueue(client, written)) for _ in range(ENQUEUERS)]
         before = written.answers
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while written.answers == before and not any(task.done() for task in tasks):
                 await asyncio.sleep(0.01)
         await asyncio.sleep(seconds)  # the load, not a wait for something: the kill falls at a random moment of it
@@ -93,7 +94,7 @@ async def _enqueue(client: httpx2.AsyncClient, written: Written) -> None:
 
 
 async def _everything_is_there(server: ServerProcess, written: Written) -> None:
-    async with httpx2.AsyncClient(base_url=server.address, timeout=30, verify=False) as client:
+    async with httpx2.AsyncClient(base_url=server.address, timeout=PATIENCE, verify=False) as client:
         for number, acknowledged in written.steps.items():
             steps = [point["step"] for point in await _points(client, number)]
             assert steps == list(range(1, len(steps) + 1)), f"trial {number} has a gap or a point twice"

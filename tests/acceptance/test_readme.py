@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.server_process import ServerProcess
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
@@ -31,7 +32,7 @@ def test_what_follows_works(server: ServerProcess, tmp_path: Path) -> None:
     env = os.environ | {"BASIN_SERVER": server.address, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
     def run(command: list[str]) -> str:
-        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 0, f"{command[-1]}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 

@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from tests.acceptance.server_process import ServerProcess
+from tests.patience import PATIENCE
 
 SPACE = {
     "lr": {"type": "float", "low": 1e-5, "high": 1.0, "log": True},
@@ -33,7 +34,7 @@ class Client:
     """Somebody who runs trials, and asks another server when one does not answer. Every write may be sent twice."""
 
     def __init__(self, servers: Sequence[ServerProcess], study: str, seed: int) -> None:
-        self._http = httpx2.Client(timeout=30, verify=False)
+        self._http = httpx2.Client(timeout=PATIENCE, verify=False)
         self._addresses = [f"{server.address}/v1/studies/{study}" for server in servers]
         self._choice = random.Random(seed)
         self.finished: list[int] = []
@@ -86,12 +87,14 @@ class Client:
 
 def create(server: ServerProcess, name: str, **fields: Any) -> None:
     given = {"name": name, "objectives": [{"metric": "loss"}], "space": SPACE, "seed": 1, **fields}
-    answer = httpx2.post(f"{server.address}/v1/studies", json=given, timeout=60)
+    answer = httpx2.post(f"{server.address}/v1/studies", json=given, timeout=PATIENCE)
     assert answer.status_code == 201, answer.text
 
 
 def read(server: ServerProcess, path: str) -> dict[str, Any]:
-    answer: dict[str, Any] = httpx2.get(f"{server.address}/v1/studies/{path}", timeout=30).raise_for_status().json()
+    answer: dict[str, Any] = (
+        httpx2.get(f"{server.address}/v1/studies/{path}", timeout=PATIENCE).raise_for_status().json()
+    )
     return answer
 
 
@@ -114,7 +117,7 @@ def test_a_study_is_searched_to_its_end(database_url: str, tmp_path: Path, sched
     with ServerProcess(database_url, tmp_path, log_level="warning") as server:
         create(server, "s", scheduler=scheduler, sampler="tpe", budget={"max_trials": 40, "max_running": 6})
         clients = [Client([server], "s", seed) for seed in range(8)]
-        run_all(clients, 60)
+        run_all(clients, PATIENCE)
         study, found = read(server, "s"), trials(server, "s")
         assert study["state"] == "completed"
         assert [trial["number"] for trial in found] == list(range(40))
@@ -147,7 +150,7 @@ def test_a_replica_that_is_killed_costs_nothing(postgres_url: str, tmp_path: Pat
         clients = [Client([first, second], "s", rng.randrange(2**32)) for _ in range(16)]
         killer = threading.Thread(target=_kill_half_way, args=(first, second))
         killer.start()
-        run_all(clients, 90)
+        run_all(clients, PATIENCE)
         killer.join()
         study, found = read(second, "s"), trials(second, "s")
         assert study["state"] == "completed"

@@ -13,8 +13,7 @@ import pytest
 
 from tests.acceptance.fleet import TTL, Fleet, Member, fleet
 from tests.acceptance.worker_process import gone
-
-pytestmark = pytest.mark.timeout(180)
+from tests.patience import PATIENCE
 
 # Goes on until it may end, and keeps a checkpoint every few steps.
 STEADY = """
@@ -95,7 +94,7 @@ def holder(all_of_it: Fleet) -> tuple[Member, Member]:
     return busy, other
 
 
-async def said(member: Member, text: str, seconds: float = 30.0) -> None:
+async def said(member: Member, text: str, seconds: float = PATIENCE) -> None:
     """Wait until a worker has said something."""
     try:
         async with asyncio.timeout(seconds):
@@ -131,7 +130,7 @@ def test_a_trial_that_was_killed_has_the_curve_of_one_that_never_was(tmp_path: P
                     victim.kill()
             await first.process.ended()
             await gone(victims[1:])
-            await all_of_it.until("/v1/studies/s", lambda found: found["state"] == "completed", 120)
+            await all_of_it.until("/v1/studies/s", lambda found: found["state"] == "completed")
             lost, last = await study.attempts(0)
             assert (lost["state"], lost["worker"], last["worker"]) == ("lost", first.name, second.name)
             assert 0 < last["resume_step"] < 60
@@ -179,7 +178,7 @@ def test_leaving_often_uses_no_attempt_up(tmp_path: Path, sqlite_url: str) -> No
             for attempt in (1, 2, 3):
                 await study.until_attempt(attempt, 12 * attempt)
                 member.process.signal(signal.SIGTERM)
-                assert await member.process.ended(30) == 0, member.process.said
+                assert await member.process.ended() == 0, member.process.said
                 await member.process.start()
             (tmp_path / "end").touch()
             await study.until_state("completed")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.server_process import ServerProcess
+from tests.patience import PATIENCE
 
 BASIN = [sys.executable, "-m", "service.cli"]
 STUDY = {
@@ -31,7 +32,7 @@ def basin(folder: Path, *arguments: str, **environ: str) -> subprocess.Completed
         env={**inherited, "HOME": str(folder), **environ},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 
@@ -41,14 +42,13 @@ def call(server: ServerProcess, method: str, path: str, token: str | None, body:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(server.address + path, data, headers, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return answer.status, json.loads(answer.read() or b"null")
     except urllib.error.HTTPError as error:
         with error:
             return error.code, json.loads(error.read())
 
 
-@pytest.mark.timeout(300)
 def test_from_the_first_start_to_a_revoked_token(tmp_path: Path, database_url: str) -> None:
     environ = {"BASIN_DATABASE_URL": database_url, "BASIN_REQUIRE_TOKENS": "always", "BASIN_PORT": "0"}
     refused = basin(tmp_path, "serve", **environ)
@@ -89,7 +89,6 @@ def test_from_the_first_start_to_a_revoked_token(tmp_path: Path, database_url: s
     assert all(token["last_used_at"] for token in used)
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("how", ["api", "local"])
 def test_what_is_revoked_at_one_holds_no_longer_at_its_replica(tmp_path: Path, postgres_url: str, how: str) -> None:
     environ = {"BASIN_DATABASE_URL": postgres_url}

@@ -13,8 +13,7 @@ import pytest
 
 from tests.acceptance.worker_process import ROOT, WorkerProcess, gone, worker
 from tests.fakes.server import FakeServer, Trial
-
-pytestmark = pytest.mark.timeout(180)
+from tests.patience import PATIENCE
 
 # Counts, one step after the other, from where it was; a test says how far it may go.
 COUNTS = """
@@ -60,7 +59,7 @@ def test_the_built_in_trainer_from_lease_to_end(tmp_path: Path) -> None:
             trial = server.add({"learning_rate": 0.01, "epochs": 3}, **lease)
             given = ["--server", server.address, "--trainer", "digits-mlp", "--max-trials", "1", "--slots", "1"]
             async with worker(tmp_path, *given) as process:
-                assert await process.ended(120) == 0, process.said
+                assert await process.ended() == 0, process.said
             assert trial.state == "completed", process.said
             assert steps(trial) == [1, 2, 3]
             assert trial.newest.points[-1]["metrics"]["val_loss"] < 1.0
@@ -267,7 +266,7 @@ def test_a_full_disk_loses_no_point(tmp_path: Path) -> None:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
             )
-            out, _ = await asyncio.wait_for(process.communicate(), 60)
+            out, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
             assert process.returncode == 0, out.decode()
             assert steps(trial) == list(range(1, 3001)), out.decode()
             assert b"they are kept in memory" in out
@@ -325,7 +324,7 @@ def test_slurm_s_script_hands_signals_on_and_waits_for_the_worker(tmp_path: Path
             script.send_signal(number)
             if number is signal.SIGUSR1:
                 await asyncio.to_thread((tmp_path / "go").touch)
-            out, _ = await asyncio.wait_for(script.communicate(), 60)
+            out, _ = await asyncio.wait_for(script.communicate(), PATIENCE)
             assert script.returncode == 0, out.decode()
             assert trial.newest.complete is not None, out.decode()
             wanted = "completed" if number is signal.SIGUSR1 else "preempted"

@@ -12,8 +12,7 @@ import pytest
 from tests.acceptance.test_worker import COUNTS, written
 from tests.acceptance.worker_process import ROOT, worker
 from tests.fakes.server import FakeServer
-
-pytestmark = pytest.mark.timeout(180)
+from tests.patience import PATIENCE
 
 
 def ran(folder: Path, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
@@ -24,7 +23,7 @@ def ran(folder: Path, *arguments: str, **environ: str) -> "subprocess.CompletedP
         env={**inherited, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **environ},
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=PATIENCE,
         check=False,
     )
 

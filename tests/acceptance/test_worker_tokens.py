@@ -3,13 +3,11 @@
 import asyncio
 from pathlib import Path
 
-import pytest
-
 from tests.acceptance.fleet import fleet
 from tests.acceptance.test_takeover import RETRY, steady
 from tests.acceptance.test_tokens import basin, call
+from tests.patience import PATIENCE
 
-pytestmark = pytest.mark.timeout(180)
 SPACE = {"x": {"type": "float", "low": 0, "high": 1}}
 
 
@@ -43,7 +41,7 @@ def test_a_worker_trains_with_a_token_of_a_worker_and_with_no_other(tmp_path: Pa
                 assert words in refused.process.said
                 assert worker[19:-4] not in refused.process.said, "a token is not for logs"
                 assert "Traceback" not in refused.process.said
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 while True:
                     _, study = await asyncio.to_thread(call, all_of_it.server, "GET", "/v1/studies/s", admin)
                     if study["state"] == "completed":
@@ -66,10 +64,10 @@ def test_what_was_granted_to_one_worker_is_nobody_else_s(tmp_path: Path, sqlite_
             server = all_of_it.server
             trainer = {"name": "steady", "settings": {"end": str(tmp_path / "end")}}
             definition = {"name": "s", "objectives": [{"metric": "loss"}], "space": SPACE, "trainer": trainer}
-            body = {**definition, "budget": {"max_trials": 1}}
+            body = {**definition, "budget": {"max_trials": 1}, "retry": RETRY}
             assert (await asyncio.to_thread(call, server, "POST", "/v1/studies", admin, body))[0] == 201
             path = "/v1/studies/s/trials/0/attempts"
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 while not (await asyncio.to_thread(call, server, "GET", path, admin))[1].get("attempts"):
                     await asyncio.sleep(0.1)
             # A trial's first token is 1: it can be guessed, and helps nobody.
@@ -80,7 +78,7 @@ def test_what_was_granted_to_one_worker_is_nobody_else_s(tmp_path: Path, sqlite_
             status, answer = await asyncio.to_thread(call, server, "POST", f"{path}/1:complete", other, end)
             assert (status, answer["code"]) == (403, "not_your_attempt")
             (tmp_path / "end").touch()
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 while True:
                     _, trial = await asyncio.to_thread(call, server, "GET", "/v1/studies/s/trials/0", admin)
                     if trial["state"] == "completed":

@@ -15,6 +15,7 @@ import httpx2
 import pytest
 
 from tests.acceptance.server_process import ServerProcess
+from tests.patience import PATIENCE
 
 IDS = ["5c8d1d0e-7d0f-4b9a-9a55-0c1f2f3a4b5c", "6c8d1d0e-7d0f-4b9a-9a55-0c1f2f3a4b5c"]
 INSTANCE = "0f" * 16
@@ -37,7 +38,7 @@ def server(sqlite_url: str, tmp_path: Path) -> Iterator[ServerProcess]:
 
 @pytest.fixture
 def client(server: ServerProcess) -> Iterator[httpx2.Client]:
-    with httpx2.Client(base_url=server.address, timeout=60, verify=False) as made:
+    with httpx2.Client(base_url=server.address, timeout=PATIENCE, verify=False) as made:
         yield made
 
 
@@ -66,7 +67,7 @@ def running(client: httpx2.Client) -> Any:
     return lease
 
 
-def until(true: Callable[[], bool], seconds: float = 30) -> None:
+def until(true: Callable[[], bool], seconds: float = PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline
@@ -80,7 +81,7 @@ def artifacts(folder: Path) -> list[Path]:
 def basin(server: ServerProcess, *arguments: str) -> str:
     environ = {**os.environ, "BASIN_SERVER": server.address}
     command = [sys.executable, "-m", "service.cli", *arguments]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True, timeout=PATIENCE)
     return done.stdout
 
 

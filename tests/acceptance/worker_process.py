@@ -10,8 +10,9 @@ from pathlib import Path
 
 import psutil
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).parents[2]
-_PATIENCE = 60.0
 
 
 class WorkerProcess:
@@ -65,7 +66,7 @@ class WorkerProcess:
         """Send the agent a signal, and nobody else."""
         os.kill(self.pid, number)
 
-    async def ended(self, seconds: float = _PATIENCE) -> int:
+    async def ended(self, seconds: float = PATIENCE) -> int:
         """Wait for its end; answers its exit code."""
         assert self._process is not None
         try:
@@ -93,7 +94,7 @@ async def worker(
         await process.stop()
 
 
-async def gone(processes: list[psutil.Process], seconds: float = 20.0) -> None:
+async def gone(processes: list[psutil.Process], seconds: float = PATIENCE) -> None:
     """Wait until none of them is left."""
     async with asyncio.timeout(seconds):
         while [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]:

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from tests.patience import PATIENCE
+
 SPACE: Mapping[str, Any] = {
     "lr": {"type": "float", "low": 1e-5, "high": 0.1, "log": True},
     "depth": {"type": "int", "low": 1, "high": 24},
@@ -29,7 +31,7 @@ class Clerk:
         kind = "application/octet-stream" if isinstance(body, bytes) else "application/json"
         headers = {"content-type": kind, **self._headers}
         request = urllib.request.Request(f"{self.address}/v1{path}", raw, headers, method=method)
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             text = answer.read()
         return json.loads(text) if text else None
 

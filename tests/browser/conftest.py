@@ -8,10 +8,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests.acceptance.server_process import ServerProcess
 from tests.browser.clerk import Clerk
+from tests.patience import PATIENCE
 
 _FLAGS = ["--no-sandbox", "--disable-dev-shm-usage"]
 # Where pictures of pages are put, for those who want to look at them.
@@ -36,6 +37,7 @@ def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     assert chromium, "the browser tests need Chromium: scripts/setup dev installs it (apt install chromium)"
     with sync_playwright() as playwright:
+        expect.set_options(timeout=1_000 * PATIENCE)
         opened = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
         yield opened
         opened.close()
@@ -85,7 +87,7 @@ def window(browser: Browser, server: ServerProcess) -> Iterator[Windows]:
 
     def make(address: str = server.address, **options: Any) -> Watched:
         context = browser.new_context(viewport={"width": 1440, "height": 900}, **options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(60_000)
         made.append(Watched(context, address))
         return made[-1]
 

@@ -1,5 +1,7 @@
 """While pages are open: points are painted as they come, in many tabs, also when the server was away."""
 
+import statistics
+
 from playwright.sync_api import Page, expect
 
 from tests.acceptance.server_process import ServerProcess
@@ -10,10 +12,10 @@ from tests.browser.waiting import until
 _SOON = 2.0
 
 
-def _shows(page: Page, trial: int, value: str, seconds: float = 5.0) -> float:
+def _shows(page: Page, trial: int, value: str) -> float:
     """Wait until a page shows a trial's newest value; answers for how long that was."""
     cell = page.locator(f"[data-value-of='{trial}']").first
-    return until(lambda: cell.count() == 1 and cell.inner_text() == value, f"the value {value}", seconds)
+    return until(lambda: cell.count() == 1 and cell.inner_text() == value, f"the value {value}")
 
 
 def _live(page: Page) -> None:
@@ -28,10 +30,11 @@ def test_a_report_is_painted_within_two_seconds(clerk: Clerk, window: Windows) -
     _live(page)
     clerk.report(study, lease, [0.75])
     _shows(page, lease["trial"], "0.75")
+    took = []
     for seq, value, shown in ((2, 0.625, "0.625"), (3, 0.5, "0.5"), (4, "Infinity", "inf")):
         clerk.report(study, lease, [value], first=seq)
-        took = _shows(page, lease["trial"], shown)
-        assert took < _SOON, took
+        took.append(_shows(page, lease["trial"], shown))
+    assert statistics.median(took) < _SOON, took
     expect(page.locator(f"[data-step-of='{lease['trial']}']")).to_have_text("4")
 
 
@@ -81,7 +84,7 @@ def test_without_shared_workers_one_tab_leads(clerk: Clerk, window: Windows) -> 
         _shows(tab, lease["trial"], "0.5")
     first.close()
     clerk.report(study, lease, [0.25], first=3)
-    _shows(second, lease["trial"], "0.25", 10.0)
+    _shows(second, lease["trial"], "0.25")
 
 
 def test_a_server_that_goes_away_is_told_of_and_come_back_to(
@@ -101,7 +104,7 @@ def test_a_server_that_goes_away_is_told_of_and_come_back_to(
     server.start()
     lease = clerk.ask(study)
     clerk.report(study, lease, [0.5])
-    _shows(page, lease["trial"], "0.5", 20.0)
+    _shows(page, lease["trial"], "0.5")
     _live(page)
     expect(page.locator("[data-banner=gone]")).to_have_count(0)
 

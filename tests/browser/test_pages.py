@@ -18,7 +18,6 @@ def filled(clerk: Clerk) -> Filled:
     return fill(clerk)
 
 
-@pytest.mark.timeout(180)
 def test_every_page_is_accessible_and_keeps_to_its_origin(
     filled: Filled, window: Windows, picture: Callable[[Page, str], None]
 ) -> None:

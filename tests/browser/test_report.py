@@ -17,6 +17,7 @@ from tests.browser.conftest import Watched, Windows
 from tests.browser.drawn import canvas, chart, drag, linked, seen
 from tests.browser.filled import STRANGE
 from tests.browser.waiting import until
+from tests.patience import PATIENCE
 
 NAME = f"{STRANGE} reported"
 HOSTILE = "</script><script>document.title='taken'</script>\"'&"
@@ -37,7 +38,7 @@ def reported(clerk: Clerk, tmp_path_factory: pytest.TempPathFactory) -> Path:
     clerk.call("POST", f"{study}/trials:batch", {"trials": trials})
     file = tmp_path_factory.mktemp("reports") / "a report.html"
     command = [sys.executable, "-m", "service.cli", "study", "export", NAME, "-o", str(file), "--server", clerk.address]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
     assert file.stat().st_size < 400_000
     return file
@@ -50,7 +51,7 @@ def opened(browser: Browser, reported: Path) -> Iterator[Callable[..., Page]]:
 
     def open_(**options: Any) -> Page:
         context = browser.new_context(viewport={"width": 1440, "height": 900}, offline=True, **options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(60_000)
         made.append(Watched(context, reported.as_uri()))
         asked: list[str] = []
         context.on("request", lambda request: asked.append(request.url))

@@ -146,7 +146,6 @@ def _be_logged_out(page: Page, clerk: Clerk) -> None:
     expect(page.get_by_label("Token")).to_be_visible()
 
 
-@pytest.mark.timeout(240)
 def test_from_an_empty_installation_to_the_best_trial(
     guarded: tuple[ServerProcess, str],
     worker: Callable[[], None],

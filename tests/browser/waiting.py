@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-PATIENCE = 10.0
+from tests.patience import PATIENCE
 
 
 def until(seen: Callable[[], Any], what: str = "it", seconds: float = PATIENCE) -> float:

@@ -15,9 +15,10 @@ from typing import Any, Literal, Self
 
 import psycopg
 
+from tests.patience import PATIENCE
+
 StopMode = Literal["smart", "fast", "immediate"]
 _SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
-_PATIENCE = 60
 _SETTINGS = {
     # A socket in our own folder: no port to fight for, nothing to be reached from elsewhere.
     "listen_addresses": "",
@@ -89,7 +90,7 @@ class PostgresServer:
         """Stop it: `smart` waits for clients, `fast` disconnects them, `immediate` leaves the recovery for later."""
         process = self._end_watch()
         process.send_signal(_SIGNALS[mode])
-        process.wait(_PATIENCE)
+        process.wait(PATIENCE)
 
     def kill(self) -> None:
         """End all its processes at once, as a power cut would."""
@@ -97,8 +98,8 @@ class PostgresServer:
         process = self._end_watch()
         # The parent first: it would start the children again.
         _send(family, signal.SIGKILL)
-        process.wait(_PATIENCE)
-        deadline = time.monotonic() + _PATIENCE
+        process.wait(PATIENCE)
+        deadline = time.monotonic() + PATIENCE
         while any(map(_alive, family)) and time.monotonic() < deadline:
             time.sleep(0.01)
 
@@ -152,7 +153,7 @@ class PostgresServer:
             raise RuntimeError(f"PostgreSQL could not be set up:\n{done.stdout}{done.stderr}")
 
     def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + PATIENCE
         while self.running and time.monotonic() < deadline:
             try:
                 psycopg.connect(self.url(), connect_timeout=5).close()

@@ -15,6 +15,7 @@ from service.domain.errors import WrongState
 from service.domain.event import Event
 from service.usecases.ports import Transaction
 from tests.conformance.samples import MOMENT, TEXTS, Bench, event, exact
+from tests.patience import PATIENCE
 
 
 def _events(after: int, tx: Transaction) -> Sequence[Event]:
@@ -76,7 +77,7 @@ class EventConformance:
             for _ in range(10):
                 writes = [bench.store.write(lambda tx: tx.events.append(event(study))) for _ in range(10)]
                 await asyncio.gather(*writes)
-            return await asyncio.wait_for(following, 20)
+            return await asyncio.wait_for(following, PATIENCE)
 
         seen = bench.run(tell())
         assert seen == [one.id for one in bench.reading.events.list(0, None, 200)]

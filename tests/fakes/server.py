@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.fakes.http import Asked, Listener, Said
+from tests.patience import PATIENCE
 
 _ATTEMPT = re.compile(
     r"/v1/studies/([^/]+)/trials/(\d+)/attempts/(\d+)(?:(:report|:complete)|/checkpoints/(\d+)|/(logs))$"
@@ -114,7 +115,7 @@ class FakeServer:
         trial.newest.over = True
         trial.queued, trial.state = True, "queued"
 
-    async def until(self, holds: Any, seconds: float = 30.0) -> None:
+    async def until(self, holds: Any, seconds: float = PATIENCE) -> None:
         """Wait until something is so, looking again after each request."""
         async with asyncio.timeout(seconds):
             while not holds():

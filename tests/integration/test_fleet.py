@@ -25,6 +25,7 @@ from service.wire.study import StudyDefinition
 from service.wire.trial import NewTrial
 from service.wire.worker import Acquire, Heartbeat, NewWorker
 from tests.conformance.samples import SPACE, worker_id
+from tests.patience import PATIENCE
 
 INSTANCE = "0f" * 16
 WORKERS = 16
@@ -116,7 +117,7 @@ def test_sixteen_workers_keep_the_budgets_exactly(request: pytest.FixtureRequest
             states = await at[0].store.read(_states)
             assert states == {"trials": "completed", "few at a time": "completed", "completed": "completed"}
 
-    asyncio.run(asyncio.wait_for(scene(), 100))
+    asyncio.run(asyncio.wait_for(scene(), PATIENCE))
 
 
 def _states(tx: Transaction) -> dict[str, str]:
@@ -138,10 +139,10 @@ def test_a_worker_that_waits_at_one_server_hears_of_a_trial_at_another(postgres_
                 await asyncio.sleep(0.01)
             new = NewTrial(params={"learning_rate": 0.02})
             await here.store.write(partial(trials.add, study="s", new=new))
-            answer = await asyncio.wait_for(waiting, 10)
+            answer = await asyncio.wait_for(waiting, PATIENCE)
             assert [lease.trial for lease in answer.leases] == [1]
 
-    asyncio.run(asyncio.wait_for(scene(), 60))
+    asyncio.run(asyncio.wait_for(scene(), PATIENCE))
 
 
 def test_heartbeats_and_losses_on_real_databases(database_url: str) -> None:
@@ -174,7 +175,7 @@ def test_heartbeats_and_losses_on_real_databases(database_url: str) -> None:
             (found,) = counts.values()
             assert (found["running"], found["queued"]) == (2, 6)
 
-    asyncio.run(asyncio.wait_for(scene(), 60))
+    asyncio.run(asyncio.wait_for(scene(), PATIENCE))
 
 
 def _beat(leases: list[Lease]) -> Heartbeat:

@@ -31,6 +31,7 @@ from service.usecases.suggester import Suggester
 from service.wire.lease import Ask, Complete, Directive, Lease, NewCheckpoint, Report
 from service.wire.study import StudyDefinition
 from service.wire.trial import NewPoint, NewTrial
+from tests.patience import PATIENCE
 
 T = TypeVar("T")
 TTL = 60.0
@@ -91,7 +92,7 @@ class Clients:
 
     async def run(self, many: int) -> None:
         """Run trials side by side until the study hands out no more."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*[self._one() for _ in range(many)])
 
     async def begin(self) -> None:

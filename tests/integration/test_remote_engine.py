@@ -20,9 +20,8 @@ from service.usecases.engine import Exhausted, History
 from tests.conformance.engine.cases import PRUNERS, SAMPLERS, definition
 from tests.conformance.engine.drivers import MemoryDriver
 from tests.conformance.engine.play import Script, play
+from tests.patience import PATIENCE
 from tests.unit.service.search.samples import PARAMS, SMALL, history, study, trial
-
-_PATIENCE = 60.0
 
 
 def known(count: int, **fields: Any) -> History:
@@ -83,7 +82,7 @@ def test_killed_in_the_middle_of_a_call_it_answers_all_the_same(remote: RemoteEn
     calling = threading.Thread(target=lambda: answers.append(remote.suggest(seen, 21)))
     calling.start()
     os.kill(first, signal.SIGKILL)
-    calling.join(_PATIENCE)
+    calling.join(PATIENCE)
     assert answers == [OptunaEngine().suggest(seen, 21)]
 
 
@@ -114,7 +113,7 @@ def test_closing_ends_the_process_and_whoever_waits_for_it(remote: RemoteEngine)
     calling = threading.Thread(target=call)
     calling.start()
     remote.close()
-    calling.join(_PATIENCE)
+    calling.join(PATIENCE)
     assert len(refusals) == 1
     assert not _alive(pid)
 
@@ -145,7 +144,7 @@ def _kill_while_it_is_busy(parent: "subprocess.Popen[str]", child: int) -> None:
     """Stopped, it cannot look; it must when it goes on."""
     os.kill(child, signal.SIGSTOP)
     parent.kill()
-    parent.wait(_PATIENCE)
+    parent.wait(PATIENCE)
     os.kill(child, signal.SIGCONT)
 
 
@@ -159,8 +158,8 @@ def test_it_does_not_outlive_its_parent(end: Callable[["subprocess.Popen[str]", 
         child = int(parent.stdout.readline())
         assert _alive(child)
         end(parent, child)
-        parent.wait(_PATIENCE)
-    deadline = time.monotonic() + _PATIENCE
+        parent.wait(PATIENCE)
+    deadline = time.monotonic() + PATIENCE
     while _alive(child) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not _alive(child)

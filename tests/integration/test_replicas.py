@@ -16,6 +16,7 @@ from service.usecases.ports import Transaction
 from service.usecases.reporting import agreeing
 from service.wire.study import DEFINITION_EXAMPLE, StudyDefinition
 from service.wire.trial import NewTrial
+from tests.patience import PATIENCE
 
 PARAMS: dict[str, bool | int | float | str | None] = {
     "learning_rate": 0.001,
@@ -82,7 +83,7 @@ def test_events_become_visible_in_the_order_of_their_ids(postgres_url: str) -> N
             await asyncio.gather(*writing)
             assert seen == list(range(1, 603)), "a reader that goes on behind the last id has missed an event"
 
-    asyncio.run(asyncio.wait_for(scene(), 60))
+    asyncio.run(asyncio.wait_for(scene(), PATIENCE))
 
 
 def test_a_replica_tells_what_others_wrote_between_its_own(postgres_url: str) -> None:
@@ -101,7 +102,7 @@ def test_a_replica_tells_what_others_wrote_between_its_own(postgres_url: str) ->
                     assert [one.id for one in told] == kept[after : after + len(told)]
                     assert bool(told) == (after < 242)
 
-    asyncio.run(asyncio.wait_for(scene(), 60))
+    asyncio.run(asyncio.wait_for(scene(), PATIENCE))
 
 
 def test_a_replica_hears_what_another_commits(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +118,7 @@ def test_a_replica_hears_what_another_commits(postgres_url: str, monkeypatch: py
                 written += 1
                 await asyncio.wait([waiting], timeout=0.2)
 
-    asyncio.run(asyncio.wait_for(scene(), 30))
+    asyncio.run(asyncio.wait_for(scene(), PATIENCE))
 
 
 def test_writes_that_lock_each_other_out_are_carried_out_again(postgres_url: str) -> None:
@@ -144,7 +145,7 @@ def test_writes_that_lock_each_other_out_are_carried_out_again(postgres_url: str
             seqs = [await left.read(partial(seq_of, name)) for name in ("a", "b")]
             assert seqs == [2, 2]
 
-    asyncio.run(asyncio.wait_for(scene(), 60))
+    asyncio.run(asyncio.wait_for(scene(), PATIENCE))
 
 
 def test_of_two_replicas_that_hear_of_different_data_one_is_first(postgres_url: str) -> None:
@@ -163,7 +164,7 @@ def test_of_two_replicas_that_hear_of_different_data_one_is_first(postgres_url: 
                 assert kept in str(refused[0])
                 assert await stores[1].read(partial(_known, name=name)) == kept
 
-    asyncio.run(asyncio.wait_for(scene(), 60))
+    asyncio.run(asyncio.wait_for(scene(), PATIENCE))
 
 
 def _told(tx: Transaction, name: str, data: str) -> str | None:

@@ -10,7 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
@@ -293,7 +292,6 @@ def _run(open_other: Callable[[], Store], examples: int) -> None:
     )
 
 
-@pytest.mark.timeout(300)
 def test_sqlite_tells_what_memory_tells(sqlite_template: Path, tmp_path: Path) -> None:
     def open_other() -> Store:
         path = tmp_path / f"{len(list(tmp_path.glob('*.db')))}.db"
@@ -303,6 +301,5 @@ def test_sqlite_tells_what_memory_tells(sqlite_template: Path, tmp_path: Path) -
     _run(open_other, 25)
 
 
-@pytest.mark.timeout(300)
 def test_postgresql_tells_what_memory_tells(postgres: Databases) -> None:
     _run(lambda: open_store(postgres.url(postgres.create(migrated=True)), migrate=False), 12)

@@ -1,9 +1,7 @@
 """One Gaussian process of the curve model: what scikit-learn is loaded for, once there is a model to make."""
 
-import warnings
-
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
+from scipy.optimize import minimize
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, Matern, WhiteKernel
 
@@ -51,8 +49,12 @@ def _learned(
     kernel = _kernel(inputs.shape[1])
     if before is not None:
         kernel = kernel.clone_with_theta(np.array(before))
-    with warnings.catch_warnings():
-        # A length that comes to its bound is a parameter that does not matter.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        fitted = GaussianProcessRegressor(kernel).fit(inputs[some], scores[some])
-    return tuple(map(float, fitted.kernel_.theta))
+    seen = GaussianProcessRegressor(kernel, optimizer=None).fit(inputs[some], scores[some])
+
+    def unlikely(theta: np.ndarray) -> tuple[float, np.ndarray]:
+        likely, slope = seen.log_marginal_likelihood(theta, eval_gradient=True, clone_kernel=False)
+        return -likely, -slope
+
+    # scikit-learn's own search warns of a length that comes to its bound, which is a parameter that does not matter.
+    found = minimize(unlikely, kernel.theta, method="L-BFGS-B", jac=True, bounds=kernel.bounds)
+    return tuple(map(float, found.x))

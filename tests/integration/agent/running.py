@@ -14,6 +14,7 @@ from typing import Any
 from service.wire.worker import GpuUse, Selectors
 from tests.fakes.process import Script, ScriptedStarter
 from tests.fakes.server import FakeServer
+from tests.patience import PATIENCE
 from worker.agent import Agent, Outside
 from worker.attempt import Starter
 from worker.board import Board, Level, Shown
@@ -65,7 +66,7 @@ class Worker:
     task: asyncio.Task[None]
     start: Starter
 
-    async def ended(self, seconds: float = 20.0) -> None:
+    async def ended(self, seconds: float = PATIENCE) -> None:
         """Wait for its end; what it ended with is raised."""
         await asyncio.wait_for(asyncio.shield(self.task), seconds)
 

@@ -9,6 +9,7 @@ import pytest
 from tests.acceptance.server_process import ServerProcess
 from tests.fakes.server import FakeServer
 from tests.integration.agent.exchanges import EXCHANGES, Caller, Exchange, Said
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +30,17 @@ async def with_the_real_one(server: ServerProcess, exchange: Exchange) -> list[S
         "retry": {"backoff": 0},
         "trainer": {"name": "toy"},
     }
-    async with httpx2.AsyncClient(base_url=server.address, timeout=20, verify=False) as http:
+    async with httpx2.AsyncClient(base_url=server.address, timeout=PATIENCE, verify=False) as http:
         (await http.post("/v1/studies", json=study)).raise_for_status()
         await http.post(f"/v1/studies/{exchange.__name__}/trials", json={"params": {"lr": 0.5}})
         return await exchange(Caller(http, exchange.__name__))
 
 
 async def with_the_fake(exchange: Exchange) -> list[Said]:
-    async with FakeServer() as server, httpx2.AsyncClient(base_url=server.address, timeout=20, verify=False) as http:
+    async with (
+        FakeServer() as server,
+        httpx2.AsyncClient(base_url=server.address, timeout=PATIENCE, verify=False) as http,
+    ):
         server.add({"lr": 0.5}, study=exchange.__name__, trainer={"name": "toy"})
         return await exchange(Caller(http, exchange.__name__))
 

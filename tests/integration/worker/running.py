@@ -9,12 +9,12 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any, TypeVar
 
+from tests.patience import PATIENCE
 from worker.launch import Launch
 from worker.messages import Command, Ended, Message, Order, Reported, Saved, Task
 from worker.process import Process, Processes
 
 T = TypeVar("T")
-PATIENCE = 30.0
 
 
 @dataclass

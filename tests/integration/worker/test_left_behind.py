@@ -9,7 +9,8 @@ from textwrap import dedent
 
 import pytest
 
-from tests.integration.worker.running import PATIENCE, Running, Told, is_there, until, written
+from tests.integration.worker.running import Running, Told, is_there, until, written
+from tests.patience import PATIENCE
 from worker.messages import Command, Message, Reported
 from worker.process import Process, Processes
 

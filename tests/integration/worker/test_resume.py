@@ -5,7 +5,8 @@ import os
 import signal
 from pathlib import Path
 
-from tests.integration.worker.running import PATIENCE, Running, order
+from tests.integration.worker.running import Running, order
+from tests.patience import PATIENCE
 from trainers import state
 from worker.messages import Command, Message, Reported, Saved
 from worker.process import Process

@@ -7,6 +7,7 @@ from typing import Any
 
 from service.wire.lease import Directive
 from service.wire.worker import Heartbeat, HeartbeatAnswer, HeldAnswer
+from tests.patience import PATIENCE
 from worker.client import Held
 from worker.heartbeat import Pulse, Running
 
@@ -52,7 +53,7 @@ def pulse(server: Any, running: Mapping[Held, Running]) -> Pulse:
 
 
 async def heard(server: Server, beats: int) -> list[int]:
-    return [await asyncio.wait_for(server.beats.get(), 10) for _ in range(beats)]
+    return [await asyncio.wait_for(server.beats.get(), PATIENCE) for _ in range(beats)]
 
 
 def test_one_that_holds_nothing_rests_until_it_begins_something() -> None:

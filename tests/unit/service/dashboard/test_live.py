@@ -17,6 +17,7 @@ from service.usecases.reporting import ReportItem, report_together
 from service.wire.lease import Ask, Report
 from service.wire.study import StudyDefinition
 from service.wire.trial import NewPoint, NewTrial
+from tests.patience import PATIENCE
 
 DEFINITION = {"name": "s", "objectives": [{"metric": "loss"}], "space": {"lr": {"type": "float", "low": 0, "high": 1}}}
 
@@ -33,7 +34,7 @@ async def make(store: Any, name: str = "s") -> None:
 
 async def told(source: AsyncGenerator[bytes, None], kind: str) -> str:
     """The next message of a kind."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         async for some in source:
             for one in some.decode().split("\n\n"):
                 if f"event: {kind}\n" in one:

@@ -6,6 +6,8 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import Message
 
+from tests.patience import PATIENCE
+
 
 class Exchange:
     """One request to an application, under way."""
@@ -54,10 +56,10 @@ class Exchange:
         return body if body or message.get("more_body") else None
 
     async def _next(self) -> Message:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             return await self.sent.get()
 
     async def end(self) -> None:
         """Wait until the application is done with it."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await self.task

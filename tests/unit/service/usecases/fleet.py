@@ -14,6 +14,7 @@ from service.usecases.ports import Transaction
 from service.wire.lease import Lease
 from service.wire.worker import Acquire, Acquired, Drain, Heartbeat, HeartbeatAnswer, NewWorker
 from tests.conformance.samples import worker_id
+from tests.patience import PATIENCE
 from tests.unit.service.usecases.conftest import TTL, Desk
 
 
@@ -80,7 +81,7 @@ def held_of(lease: Lease, **fields: Any) -> dict[str, Any]:
 
 async def until(true: Callable[[], bool]) -> None:
     """Let others go on until something is so."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not true():
             await asyncio.sleep(0.001)
 

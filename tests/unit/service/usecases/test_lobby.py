@@ -18,6 +18,7 @@ from service.wire.finish import FinishStudy
 from service.wire.lease import Complete
 from service.wire.worker import Acquired, Drain
 from tests.conformance.samples import worker_id
+from tests.patience import PATIENCE
 from tests.unit.service.usecases.conftest import Desk
 from tests.unit.service.usecases.fleet import Fleet, counting, until
 from tests.unit.service.usecases.test_suggester import Counting, suggesting_with
@@ -85,7 +86,7 @@ def test_a_study_that_is_created_while_a_worker_waits(fleet: Fleet, lobby: Lobby
         at = Scene(fleet, lobby)
         await at.wait(1)
         await fleet.desk.store.write(lambda tx: studies.create(tx, definition, seed=1))
-        answer = await asyncio.wait_for(at.waiting[0], 10)
+        answer = await asyncio.wait_for(at.waiting[0], PATIENCE)
         assert [lease.study for lease in answer.leases] == ["new"]
 
     definition = fleet.desk.study("model").definition.model_copy(update={"name": "new"})
@@ -104,7 +105,7 @@ def test_a_study_that_is_resumed_calls_those_who_wait(fleet: Fleet, lobby: Lobby
         at = Scene(fleet, lobby)
         await at.wait(1, 2)
         await fleet.desk.store.write(lambda tx: studies.resume(tx, "s", None))
-        answers = await asyncio.wait_for(asyncio.gather(*at.waiting), 10)
+        answers = await asyncio.wait_for(asyncio.gather(*at.waiting), PATIENCE)
         assert sorted(lease.trial for answer in answers for lease in answer.leases) == [0, 1]
 
     fleet.desk.run(scene())
@@ -122,7 +123,7 @@ def test_only_a_worker_that_can_serve_the_study_is_called(fleet: Fleet, lobby: L
         at = Scene(fleet, lobby)
         await at.wait(1, 2)
         await fleet.desk.store.write(lambda tx: studies.resume(tx, "b", None))
-        answer = await asyncio.wait_for(at.waiting[1], 10)
+        answer = await asyncio.wait_for(at.waiting[1], PATIENCE)
         assert [lease.study for lease in answer.leases] == ["b"]
         assert not at.waiting[0].done()
         await at.end()
@@ -177,7 +178,7 @@ def test_a_turn_that_is_not_used_goes_to_the_next(fleet: Fleet, lobby: Lobby) ->
         assert first.turn.is_set()
         at.waiting[0].cancel()
         await fleet.desk.store.write(_requeue)
-        answer = await asyncio.wait_for(at.waiting[1], 10)
+        answer = await asyncio.wait_for(at.waiting[1], PATIENCE)
         assert len(answer.leases) == 1
 
     fleet.desk.run(scene())
@@ -193,7 +194,7 @@ def test_a_trial_that_was_put_off_calls_when_it_is_due(fleet: Fleet, lobby: Lobb
         await at.wait(1)
         began = time.monotonic()
         await fleet.desk.store.write(_requeue)
-        answer = await asyncio.wait_for(at.waiting[0], 10)
+        answer = await asyncio.wait_for(at.waiting[0], PATIENCE)
         assert time.monotonic() - began >= 0.3
         assert len(answer.leases) == 1
 
@@ -225,7 +226,7 @@ def test_a_place_that_becomes_free_calls_the_next(fleet: Fleet, lobby: Lobby) ->
 
         body = Complete(token=lease.token, outcome="completed", values={"loss": 1.0})
         await fleet.desk.store.write(lambda tx: completing.complete(tx, "s", 0, 1, body))
-        answer = await asyncio.wait_for(at.waiting[0], 10)
+        answer = await asyncio.wait_for(at.waiting[0], PATIENCE)
         assert [one.trial for one in answer.leases] == [1]
 
     fleet.desk.run(scene())
@@ -243,7 +244,7 @@ def test_a_worker_that_is_drained_while_it_waits_is_told(fleet: Fleet, lobby: Lo
         at = Scene(fleet, lobby)
         await at.wait(1, 2)
         await fleet.desk.store.write(lambda tx: workers.drain(tx, worker_id(1), Drain()))
-        answer = await asyncio.wait_for(at.waiting[0], 10)
+        answer = await asyncio.wait_for(at.waiting[0], PATIENCE)
         assert (answer.leases, answer.directive.type) == ((), "drain")
         assert not at.waiting[1].done()
         await at.end()
@@ -271,7 +272,7 @@ def test_a_trial_avoids_a_node_while_another_waits(fleet: Fleet, lobby: Lobby) -
         at = Scene(fleet, lobby)
         await at.wait(1, 2)
         await fleet.desk.store.write(_requeue)
-        answer = await asyncio.wait_for(at.waiting[1], 10)
+        answer = await asyncio.wait_for(at.waiting[1], PATIENCE)
         assert len(answer.leases) == 1
         assert not at.waiting[0].done()
         await at.end()
@@ -389,7 +390,7 @@ def test_a_server_that_ends_answers_those_who_wait(desk: Desk, fleet: Fleet, lob
         await scene.wait(1)
         fleet.acquirer.close()
         (waited,) = scene.waiting
-        assert (await asyncio.wait_for(waited, 5)).leases == ()
-        assert (await asyncio.wait_for(fleet.acquiring(wait_seconds=LONG), 5)).leases == ()
+        assert (await asyncio.wait_for(waited, PATIENCE)).leases == ()
+        assert (await asyncio.wait_for(fleet.acquiring(wait_seconds=LONG), PATIENCE)).leases == ()
 
     desk.run(story())

@@ -2,6 +2,7 @@
 
 import json
 import math
+import warnings
 from random import Random
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy.stats import spearmanr
 
 from service.search.pool.knowledge import Knowledge
 from service.search.pool.model import ROWS, CurveModel, Rows, _worth, depth, known_shape
+from service.search.pool.process import Process
 from tests.unit.service.search.pool.pools import STEPS, crossing, known, loss
 
 
@@ -53,6 +55,14 @@ def test_it_is_surer_where_it_has_seen_more() -> None:
     _, there = of.model.at_the_end(here)
     _, far = of.model.at_the_end(here + 5.0)
     assert there.max() < far.min()
+
+
+def test_a_parameter_that_does_not_matter_is_nothing_to_warn_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    warned: list[object] = []
+    monkeypatch.setattr(warnings, "warn", lambda *given, **_: warned.append(given))
+    places = np.random.default_rng(1).random((30, 2))
+    Process(places, None, places[:, 0], None, np.random.default_rng(2), learns=True)
+    assert warned == [], "filters are no way to be quiet: they are not safe with threads"
 
 
 def test_the_same_seed_and_shape_give_the_same_model() -> None:
