@@ -64,6 +64,11 @@ def choice(params: Mapping[str, Any], name: str, choices: Sequence[Any]) -> Any:
     raise OutsideSpace(f"the study's space has {name} = {value!r}, but the objective's choices are {shown}")
 
 
+def is_of_device(error: Exception, value: Any) -> bool:
+    """Whether a tensor is no number because its device has failed: a GPU tells of an earlier step's failure here."""
+    return isinstance(error, RuntimeError) and hasattr(value, "numel") and value.numel() == 1
+
+
 def _step_and_value(told: Sequence[Any], named: dict[str, Any], optuna: bool) -> tuple[Any, Any]:
     if len(told) > 2:
         raise TypeError(f"report: {len(told)} values in a row: {_HOW}")
@@ -122,7 +127,9 @@ def _number(name: str, value: Any) -> float:
     try:
         # A tensor of a graph warns when it is made a number.
         return float(value.detach() if hasattr(value, "detach") else value)
-    except (TypeError, ValueError, RuntimeError, OverflowError):
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        if is_of_device(error, value):
+            raise
         raise TypeError(f"report: {name} must be a number; it is a {type(value).__name__}") from None
 
 

@@ -16,6 +16,7 @@ from trainers import pace
 from trainers.api import Failed, Trial
 from trainers.chosen import Chosen
 from trainers.health.contest import ContestWatch
+from trainers.health.step import without_skipped
 from trainers.health.watch import SEEN, Watch
 from trainers.space import BadParameter, Dimension, real
 from trainers.step import Step
@@ -143,6 +144,8 @@ class _Run:
         with nullcontext() if watch is None else watch.evaluation():
             found = {**losses, **self._training.evaluate(model)}
         host = _to_host(found if watch is None else {**found, **watch.look()})
+        if self._step.scaler is not None:
+            host = without_skipped(host)
         self.figures = {name: value for name, value in host.items() if not name.startswith(SEEN)}
         learned, judged = next(iter(host.values())), host[self._training.judge]
         end: BaseException | None = None

@@ -1,6 +1,7 @@
 """What one step of an optimizer shows: how long its gradient was, layer by layer, and by how much it moved weights."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -9,6 +10,8 @@ from torch import Tensor, nn
 from trainers.health import signals
 
 _TINY = 1e-30
+_NORM = "grad_norm"
+_MEASURES = (_NORM, "first_grad", "last_grad", "update_ratio")
 
 
 class StepProbe:
@@ -36,7 +39,7 @@ class StepProbe:
         yield
         moved = torch._foreach_sub([one.detach() for one in self._weights], before)
         ratio = (signals.norms(moved) / signals.norms(before).clamp(min=_TINY)).max()
-        self._measured = {"grad_norm": total, "first_grad": first, "last_grad": last, "update_ratio": ratio}
+        self._measured = dict(zip(_MEASURES, (total, first, last, ratio), strict=True))
 
     def taken(self) -> dict[str, Tensor]:
         """What the last step that was watched has shown, on the device; then it is let go."""
@@ -50,3 +53,13 @@ class StepProbe:
         else:
             means = signals.norms([layers[0], layers[-1]]) / signals.sizes([layers[0], layers[-1]])
         return means[0], means[1]
+
+
+def without_skipped(seen: Mapping[str, float]) -> dict[str, float]:
+    """What was seen, without steps that a scaler has left out: one of half precision tries how large gradients can be.
+
+    Names may stand behind what they are of.
+    """
+    of = {name.removesuffix(_NORM) for name, value in seen.items() if name.endswith(_NORM) and not math.isfinite(value)}
+    skipped = {whose + what for whose in of for what in _MEASURES}
+    return {name: value for name, value in seen.items() if name not in skipped}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trainers.api import End, Failed, Stop, Trial
+from trainers.dialect import is_of_device
 from trainers.source import TrainerProblem
 from worker import messages
 
@@ -42,6 +43,8 @@ def returned(value: Any, trial: Trial, metrics: Sequence[str]) -> messages.Ended
         values = _values(value, trial.metric, metrics)
     except (TypeError, ValueError) as error:
         return _failed("user_error", str(error))
+    except RuntimeError as error:
+        return raised(error, trial)
     if trial.obeyed is not None:
         return messages.Ended(outcome=_OUTCOMES[trial.obeyed], values=values, message=trial.orders.reason)
     for name, one in (values or {}).items():
@@ -155,7 +158,9 @@ def _number(name: str, value: Any) -> float:
         if isinstance(value, str | bytes):
             raise TypeError
         return float(value.detach() if hasattr(value, "detach") else value)
-    except (TypeError, ValueError, RuntimeError, OverflowError):
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        if is_of_device(error, value):
+            raise
         raise TypeError(
             f"the trainer returned a {type(value).__name__} as {name}: return a number, a mapping of metrics or nothing"
         ) from None

@@ -7,6 +7,10 @@ import pytest
 from tests.integration.worker.running import Running, order, written
 from worker.messages import Class, Order, Outcome
 
+_BROKEN = (
+    "fail = lambda *_: exec('raise RuntimeError(\"CUDA error: uncorrectable ECC error encountered\")'); "
+    "loss = type('Tensor', (), {'numel': lambda _: 1, '__float__': fail})()"
+)
 _FAILURES: list[tuple[str, Class, str]] = [
     ("raise ValueError('wrong shape')", "user_error", "ValueError: wrong shape"),
     ("raise MemoryError", "oom", "MemoryError"),
@@ -18,6 +22,9 @@ _FAILURES: list[tuple[str, Class, str]] = [
     ("return float('nan')", "nan", "the final value of loss is NaN"),
     ("raise OSError(28, 'No space left on device')", "infra", "No space left on device"),
     ("raise RuntimeError('CUDA error: uncorrectable ECC error encountered')", "infra", "uncorrectable ECC"),
+    # A GPU tells of an error at some later step: where a number is asked of it.
+    (f"{_BROKEN}; trial.report(1, loss)", "infra", "RuntimeError: CUDA error: uncorrectable ECC error"),
+    (f"{_BROKEN}; return loss", "infra", "RuntimeError: CUDA error: uncorrectable ECC error"),
     ("import sys; sys.exit(3)", "user_error", "sys.exit(3)"),
     ("return 'good'", "user_error", "returned a str as loss: return a number"),
     ("return 1.0, 2.0", "user_error", "returned 2 values, but there are 1: loss"),

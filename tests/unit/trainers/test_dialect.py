@@ -65,6 +65,18 @@ def test_what_is_wrong_is_said(told: tuple[Any, ...], named: dict[str, Any], mes
         _point(*told, **named)
 
 
+def test_a_device_that_fails_is_not_taken_for_a_wrong_value() -> None:
+    class OfDevice:
+        def numel(self) -> int:
+            return 1
+
+        def __float__(self) -> float:
+            raise RuntimeError("CUDA error: device-side assert triggered")
+
+    with pytest.raises(RuntimeError, match=r"^CUDA error: device-side assert triggered$"):
+        _point(1, OfDevice())
+
+
 def test_parameters_come_out_as_the_objective_asks_for_them() -> None:
     params = {"lr": 1, "n": 3.0, "flag": True, "size": 16, "kind": "a"}
     assert repr(dialect.real(params, "lr", 0, 2)) == "1.0"

@@ -11,11 +11,13 @@ from tests.unit.trainers.stepping import stepped
 from tests.unit.trainers.techniques.given import drawn
 from trainers import loop
 from trainers.chosen import Chosen
+from trainers.health.step import without_skipped
 from trainers.local import LocalTrial
-from trainers.space import BadParameter
+from trainers.space import BadParameter, Scalar
 from trainers.step import Step
 from trainers.supervised import phase
 from trainers.techniques.precision import fp16, int8
+from trainers.techniques.technique import Numbers
 from trainers.training import Batch
 
 
@@ -75,6 +77,24 @@ def test_the_scaler_leaves_out_steps_that_are_not_finite() -> None:
     )
     assert all(torch.equal(one, before[name]) for name, one in module.state_dict().items())
     assert step.scaler.get_scale() == scale / 2
+
+
+def test_a_step_that_the_scaler_leaves_out_is_no_disease(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It tries how far gradients can be scaled up: that the last step of an epoch was one too far tells of nothing."""
+    made = torch.amp.GradScaler("cpu", init_scale=2.0**40, backoff_factor=2.0**-30)
+    monkeypatch.setattr(fp16, "make", lambda device: Numbers(torch.float16, made))
+    params: dict[str, Scalar] = {"precision": "fp16", "batch_size": 40, "learning_rate": 0.02, "epochs": 20}
+    trial, finished = small.train(small.pictures(), params)
+    assert "health.grad_norm" not in trial.points[0][1], "no step was made"
+    assert all("health.flag.diverged" not in metrics for _, metrics in trial.points)
+    assert trial.points[1][1]["health.grad_norm"] > 0
+    assert finished.figures["train_loss"] < trial.points[0][1]["train_loss"]
+
+
+def test_of_two_steps_the_one_that_was_made_is_seen() -> None:
+    seen = {"seen.critic.grad_norm": float("inf"), "seen.critic.update_ratio": 0.0, "seen.generator.grad_norm": 0.5}
+    others = {"seen.loss": float("inf"), "seen.generator.update_ratio": 0.1}
+    assert without_skipped({**seen, **others}) == {**others, "seen.generator.grad_norm": 0.5}
 
 
 def test_int8_is_integer_arithmetic() -> None:
