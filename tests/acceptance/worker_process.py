@@ -19,15 +19,21 @@ class WorkerProcess:
     """`basin worker` with plain lines in a file."""
 
     def __init__(
-        self, folder: Path, *arguments: str, environ: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
+        self,
+        folder: Path,
+        *arguments: str,
+        environ: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
+        gpus: str = "none",
     ) -> None:
         self.folder = folder
         self.workdir = folder / "work"
         self.log = folder / "worker.log"
         self._prefix = prefix
-        self._arguments = ["worker", "--workdir", str(self.workdir), "--gpus", "none", *arguments]
+        self._arguments = ["worker", "--workdir", str(self.workdir), "--gpus", gpus, *arguments]
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("BASIN_")}
-        self._environ = {**inherited, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **(environ or {})}
+        path = os.pathsep.join([str(ROOT), *filter(None, [inherited.get("PYTHONPATH")])])
+        self._environ = {**inherited, "PYTHONPATH": path, "COLUMNS": "200", **(environ or {})}
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -83,10 +89,14 @@ class WorkerProcess:
 
 @contextlib.asynccontextmanager
 async def worker(
-    folder: Path, *arguments: str, environ: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
+    folder: Path,
+    *arguments: str,
+    environ: Mapping[str, str] | None = None,
+    prefix: Sequence[str] = (),
+    gpus: str = "none",
 ) -> AsyncIterator[WorkerProcess]:
     """A worker that is gone when the test is over."""
-    process = WorkerProcess(folder, *arguments, environ=environ, prefix=prefix)
+    process = WorkerProcess(folder, *arguments, environ=environ, prefix=prefix, gpus=gpus)
     await process.start()
     try:
         yield process
