@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -27,6 +27,7 @@ from service.dashboard import routes as pages
 from service.dashboard.report.writing import Reports
 from service.domain.actor import LOCAL
 from service.domain.errors import ArtifactsUnavailable, BasinError, StoreUnavailable
+from service.domain.query import StudyQuery
 from service.domain.study import Study
 from service.domain.token import ID_BYTES, SECRET_BYTES, written
 from service.http import convert
@@ -71,6 +72,7 @@ _ANALYSTS = 2
 _WATCH_SECONDS = 5.0
 _GATHER_SECONDS = 1.0
 _AHEAD_SECONDS = 1.0
+_ACTIVE = StudyQuery(states=("active",))
 
 
 class CannotServe(BasinError):
@@ -160,7 +162,7 @@ def build_app(settings: Settings, store: Store) -> Application:
             asyncio.create_task(warming.keep_going(store, mirrors), name="basin-warm-starts"),
             asyncio.create_task(app.state.served.keyring.keep_noting(), name="basin-token-uses"),
             asyncio.create_task(charts.warm(), name="basin-charts-ahead"),
-            asyncio.create_task(_load(search), name="basin-search-ahead"),
+            asyncio.create_task(_load(search, store), name="basin-search-ahead"),
         ]
         try:
             yield
@@ -195,10 +197,13 @@ def _sheets() -> Callable[[Study, str], Sheet]:
     return make_sheet
 
 
-async def _load(search: Parts) -> None:
-    """Load what the first study will need, once those who waited for the server have been answered."""
+async def _load(search: Parts, store: Store) -> None:
+    """Load what studies will need, once those who waited for the server have been answered."""
     await asyncio.sleep(_AHEAD_SECONDS)
     await asyncio.to_thread(search.load)
+    with suppress(BasinError):  # where the database is away, they are made ready when they are asked for
+        active = await store.read(lambda tx: tx.studies.list(_ACTIVE).items)
+        await asyncio.to_thread(search.make_ready, [study.definition for study in active])
     gc.collect()
     settle_memory()
 

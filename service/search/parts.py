@@ -31,6 +31,11 @@ class Parts:
         for part in (self.engine, self.analyst, self.refusals):
             part.get()
 
+    def make_ready(self, definitions: Sequence[StudyDefinition]) -> None:
+        """Start the processes that these studies will need."""
+        for definition in definitions:
+            self.engine.get().make_ready(definition)
+
     def close(self) -> None:
         """End the processes of the engine, if it has been made."""
         if self.engine.made is not None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import psutil
 import pytest
 
 from tests.acceptance.server_process import ServerProcess
@@ -160,6 +161,17 @@ def test_a_replica_that_is_killed_costs_nothing(postgres_url: str, tmp_path: Pat
             points = read(second, f"s/trials/{trial['number']}/reports")["points"]
             steps = [point["step"] for point in points if not point["superseded"]]
             assert steps == list(range(1, STEPS + 1)), f"trial {trial['number']} has {steps}"
+
+
+def test_a_server_that_starts_has_the_process_ready_that_its_studies_need(sqlite_url: str, tmp_path: Path) -> None:
+    with ServerProcess(sqlite_url, tmp_path, log_level="warning") as server:
+        create(server, "s", sampler="tpe", scheduler="none")
+        assert server.stop() == 0
+        server.start()
+        deadline = time.monotonic() + PATIENCE
+        while not psutil.Process(server.pid).children():
+            assert time.monotonic() < deadline, "nobody has asked yet, and whoever does would have to wait"
+            time.sleep(0.05)
 
 
 def _kill_half_way(victim: ServerProcess, witness: ServerProcess) -> None:

@@ -65,7 +65,7 @@ class DividedEngine:
         """The point for a trial; Exhausted if every point has been suggested."""
         heft = weight(history)
         if heft == "light":
-            self._make_ready(history.study.definition)
+            self.make_ready(history.study.definition)
         elif heft == "brisk" and len(history.trials) < MANY_TRIALS and not self._brisk.ready:
             self._brisk.make_ready()
             heft = "light"  # it is a matter of milliseconds: here they pass sooner than a process starts
@@ -79,6 +79,13 @@ class DividedEngine:
         """Whether a running trial goes on after what it just reported."""
         return self._here.judge(history, trial, curve, latest)
 
+    def make_ready(self, definition: StudyDefinition) -> None:
+        """Start the process that will make a study's suggestions sooner or later; nobody waits for that."""
+        if modelled(definition) or definition.scheduler.type == "auto":
+            self._slow.make_ready(_needed(definition))
+        elif _is_tpe(definition):
+            self._brisk.make_ready()
+
     def close(self) -> None:
         """End the other processes."""
         self._brisk.close()
@@ -86,12 +93,6 @@ class DividedEngine:
 
     def _at(self, heft: Weight) -> Engine:
         return {"light": self._here, "brisk": self._brisk, "slow": self._slow}[heft]
-
-    def _make_ready(self, definition: StudyDefinition) -> None:
-        if modelled(definition) or definition.scheduler.type == "auto":
-            self._slow.make_ready(_needed(definition))
-        elif _is_tpe(definition):
-            self._brisk.make_ready()
 
 
 def _is_tpe(definition: StudyDefinition) -> bool:

@@ -282,6 +282,24 @@ def test_tpe_has_its_process_ready_before_it_is_heavy() -> None:
     assert brisk.started == 1
 
 
+@pytest.mark.parametrize(
+    ("fields", "started"),
+    [
+        ({"sampler": "tpe", "scheduler": "none"}, (1, 0)),
+        ({"sampler": "gp", "scheduler": "none"}, (0, 1)),
+        ({"sampler": "random", "scheduler": "auto"}, (0, 1)),
+        ({"sampler": "random", "scheduler": "asha"}, (0, 0)),
+    ],
+)
+def test_before_anybody_asks_the_process_is_started_that_will_be_needed(
+    fields: dict[str, Any], started: tuple[int, int]
+) -> None:
+    brisk, slow = Inside(), Inside()
+    divided = DividedEngine(OptunaEngine(), RemoteEngine(start=brisk), RemoteEngine(start=slow))
+    divided.make_ready(study(1, **fields).definition)
+    assert (brisk.started, slow.started) == started
+
+
 def test_until_its_process_is_there_tpe_is_asked_here() -> None:
     class Late(Inside):
         def spoken(self) -> bool:
