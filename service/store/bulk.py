@@ -19,7 +19,7 @@ def insert_many(connection: Connection, table: Table, rows: Rows) -> None:
     if not rows:
         return
     if connection.dialect.name == "postgresql":
-        connection.execute(_insert_arrays(table, tuple(rows[0])), _columns(rows))
+        connection.execute(_insert_arrays(table, tuple(rows[0])), columns(rows))
     else:
         connection.execute(_insert_each(table), rows)
 
@@ -29,14 +29,15 @@ def update_many(connection: Connection, table: Table, rows: Rows) -> None:
     if not rows:
         return
     if connection.dialect.name == "postgresql":
-        connection.execute(_update_arrays(table, tuple(rows[0])), _columns(rows))
+        connection.execute(_update_arrays(table, tuple(rows[0])), columns(rows))
     else:
         keys = {key.name for key in table.primary_key}
         given = [{f"at_{name}" if name in keys else name: value for name, value in row.items()} for row in rows]
         connection.execute(_update_each(table), given)
 
 
-def _columns(rows: Rows) -> dict[str, list[Any]]:
+def columns(rows: Rows) -> dict[str, list[Any]]:
+    """The parameters that go with `arrays`."""
     return {f"all_{name}": [row[name] for row in rows] for name in rows[0]}
 
 
@@ -52,21 +53,22 @@ def _update_each(table: Table) -> Executable:
 
 @lru_cache(maxsize=64)
 def _insert_arrays(table: Table, names: tuple[str, ...]) -> Executable:
-    return insert(table).from_select(names, select(_arrays(table, names)))
+    return insert(table).from_select(names, select(arrays(table, names)))
 
 
 @lru_cache(maxsize=64)
 def _update_arrays(table: Table, names: tuple[str, ...]) -> Executable:
-    given = _arrays(table, names)
+    given = arrays(table, names)
     keys = {key.name for key in table.primary_key}
     changes = {name: given.c[name] for name in names if name not in keys}
     return update(table).values(changes).where(*[table.c[name] == given.c[name] for name in sorted(keys)])
 
 
-def _arrays(table: Table, names: tuple[str, ...]) -> FromClause:
-    """The rows as a table, made of one array for each column."""
+def arrays(table: Table, names: tuple[str, ...], *, placed: str | None = None) -> FromClause:
+    """The rows as a table, made of one array for each column; `placed` names a further one that counts them from 1."""
     # One dimension: a list that is the value of a column is no further one.
     kinds = {name: ARRAY(table.c[name].type, dimensions=1) for name in names}
-    arrays = [cast(bindparam(f"all_{name}", type_=kind), kind) for name, kind in kinds.items()]
-    columns = [column(name, table.c[name].type) for name in names]
-    return func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
+    given = [cast(bindparam(f"all_{name}", type_=kind), kind) for name, kind in kinds.items()]
+    named = [column(name, table.c[name].type) for name in names]
+    rows = func.unnest(*given).table_valued(*named, name="given", with_ordinality=placed)
+    return rows.render_derived()

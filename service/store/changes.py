@@ -14,7 +14,8 @@ from sqlalchemy import URL
 from service.domain.event import Event
 
 _log = logging.getLogger(__name__)
-_CHANNEL = "basin_events"
+CHANNEL = "basin_events"
+"""Where the other replicas are told of an event id once the transaction is committed."""
 _POLL_SECONDS = 2.0
 _KEPT = 2_000
 
@@ -114,16 +115,12 @@ class Listener:
         ):
             either.register(connection.fileno(), selectors.EVENT_READ)
             either.register(self._woken, selectors.EVENT_READ)
-            connection.execute(f"LISTEN {_CHANNEL}")
+            connection.execute(f"LISTEN {CHANNEL}")
             while not self._stop.is_set():
                 for note in connection.notifies(timeout=0):
                     self._changes.publish(int(note.payload))
                 # Not notifies() alone: nothing would wake it when it is to stop.
                 either.select()
-
-
-NOTIFY = f"SELECT pg_notify('{_CHANNEL}', %s)"
-"""Tells the other replicas of an event id once the transaction is committed."""
 
 
 def _wake(future: "asyncio.Future[None]") -> None:

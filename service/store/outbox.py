@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Executable, Row, Text, bindparam, cast, delete, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from service.domain.errors import StoreUnavailable
 from service.domain.event import Event
 from service.store import tables
-from service.store.bulk import insert_many
-from service.store.changes import NOTIFY
+from service.store.bulk import arrays, columns, insert_many
+from service.store.changes import CHANNEL
 from service.store.clock import Clock
 
 _events = tables.events
@@ -42,13 +43,14 @@ class SqlEvents:
         """
         if not self.waiting:
             return ()
-        count = len(self.waiting)
-        last: int = self._connection.execute(_TAKE, {"count": count}).scalar_one()
-        numbered = [replace(event, id=last - count + place) for place, event in enumerate(self.waiting, start=1)]
-        insert_many(self._connection, _events, [_row(event) for event in numbered])
-        self.waiting.clear()
+        count, rows = len(self.waiting), [_row(event) for event in self.waiting]
         if self._connection.dialect.name == "postgresql":
-            self._connection.exec_driver_sql(NOTIFY, (str(last),))
+            last: int = self._connection.execute(_at_once(), {"count": count, **columns(rows)}).scalar_one()
+        else:
+            last = self._connection.execute(_TAKE, {"count": count}).scalar_one()
+            insert_many(self._connection, _events, [{**row, "id": last - count + n} for n, row in enumerate(rows, 1)])
+        numbered = [replace(event, id=last - count + place) for place, event in enumerate(self.waiting, start=1)]
+        self.waiting.clear()
         return numbered
 
     def list(self, after_id: int, study: str | None, count: int) -> Sequence[Event]:
@@ -94,9 +96,19 @@ class SqlRequests:
         return self._connection.execute(delete(_requests).where(_requests.c.at < before)).rowcount
 
 
+@cache
+def _at_once() -> Executable:
+    """Takes the ids, writes the events and tells the other replicas, in one statement: it ends nearly every write."""
+    names = tuple(one.name for one in _events.c if one.name != "id")
+    taken, rows = _TAKE.cte("taken"), arrays(_events, names, placed="place")
+    ids = taken.c.last_id - bindparam("count") + rows.c.place
+    whole = select(ids, *[rows.c[name] for name in names]).select_from(taken.join(rows, true()))
+    new = insert(_events).from_select(("id", *names), whole)
+    return select(taken.c.last_id, func.pg_notify(CHANNEL, cast(taken.c.last_id, Text))).add_cte(new.cte("new"))
+
+
 def _row(event: Event) -> dict[str, Any]:
     return {
-        "id": event.id,
         "type": event.type,
         "study_id": event.study_id,
         "study": event.study,

@@ -34,6 +34,7 @@ class SqlStudies:
         # What many writes of one commit need is read once. Those whose row is locked are as they are until the commit.
         self._read: dict[str, Study] = {}
         self._locked: set[str] = set()
+        self._raised: dict[int, int] = {}
         self._metrics: dict[int, str] = {}
 
     def add(self, definition: StudyDefinition, by: Actor | None = None) -> Study:
@@ -91,9 +92,18 @@ class SqlStudies:
         found = self._connection.execute(_OFFERING, {"now": self._clock.now})
         return [Offer(_study(row), row.running) for row in found]
 
-    def lock(self, name: str) -> Study:
-        """Read a study and keep others from changing it until the commit; StudyNotFound."""
-        return self._one(name, lock=True)
+    def lock(self, name: str, *, writes: bool = False) -> Study:
+        """Read a study and keep others from changing it until the commit; StudyNotFound.
+
+        Whoever `writes` a trial of it next has its seq raised by the same statement.
+        """
+        if not writes or name in self._locked:
+            return self._one(name, lock=True)
+        row = self._connection.execute(_RAISE, {"named": name}).one_or_none()
+        if row is None:
+            raise StudyNotFound(f"there is no study named '{name}'")
+        self._raised[row.id] = row.seq
+        return self._remember(_study(row), locked=True)
 
     def save(self, study: Study) -> Study:
         """Write a study but for its numbers of trials; answers it with its new seq and updated_at."""
@@ -114,6 +124,7 @@ class SqlStudies:
         ).one_or_none()
         if changed is None:
             raise StudyNotFound(f"there is no study named '{study.name}'")
+        self._raised.pop(study.id, None)
         return self._remember(_study(changed), locked=True)
 
     def list(self, query: StudyQuery) -> Page[Study]:
@@ -135,11 +146,14 @@ class SqlStudies:
 
     def bump(self, study_id: int) -> int:
         """Raise the seq of a study under its row lock, so that the order of seq is the order of commits."""
-        seq = self._connection.execute(_BUMP, {"study": study_id}).scalar()
-        if seq is None:
+        if (raised := self._raised.pop(study_id, None)) is not None:
+            return raised
+        row = self._connection.execute(_BUMP, {"study": study_id}).one_or_none()
+        if row is None:
             raise StudyNotFound("the study has been deleted")
-        self._changed(study_id, seq=int(seq))
-        return int(seq)
+        self._remember(_study(row), locked=True)
+        seq: int = row.seq
+        return seq
 
     def next_number(self, study_id: int, *, free: bool) -> tuple[int, int]:
         """Take the next trial number, and the seq that goes with it; a free one costs no budget."""
@@ -161,6 +175,7 @@ class SqlStudies:
         """Forget what was read: something that was written since has been undone."""
         self._read.clear()
         self._locked.clear()
+        self._raised.clear()
         self._metrics.clear()
 
     def delete(self, study: Study) -> None:
@@ -238,7 +253,9 @@ _OFFERING = (
 )
 _this = and_(_rows.c.id == bindparam("study"), _SEEN)
 _SAVE = update(_rows).where(_this).values(seq=_rows.c.seq + 1).returning(*_rows.c)
-_BUMP = update(_rows).where(_this).values(seq=_rows.c.seq + 1).returning(_rows.c.seq)
+# What has been written to is locked: its row comes along, and need not be read any more.
+_BUMP = update(_rows).where(_this).values(seq=_rows.c.seq + 1).returning(*_rows.c)
+_RAISE = update(_rows).where(_SEEN, _rows.c.name == bindparam("named")).values(seq=_rows.c.seq + 1).returning(*_rows.c)
 _NEXT = (
     update(_rows)
     .where(_this)

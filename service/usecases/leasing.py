@@ -46,17 +46,22 @@ def ask(tx: Transaction, study: str, body: Ask, *, ttl_seconds: float, actor: Ac
     taker = Taker(name=body.worker, resumes=body.resumes, holder=actor.token)
 
     def work() -> tuple[Lease, ...]:
-        if target.state in RERUNS_RUN:
+        if target.state != "active" and target.state in RERUNS_RUN:
             expire(tx, target)
-        return grant(tx, target, body.max_trials, taker, ttl_seconds)
+        leases = grant(tx, target, body.max_trials, taker, ttl_seconds)
+        # What has run out is looked for by those only who would go without.
+        left = body.max_trials - len(leases)
+        return leases + grant(tx, target, left, taker, ttl_seconds) if left and expire(tx, target) else leases
 
     return once(tx, scope, body.request_id, body, LEASES, work)
 
 
-def expire(tx: Transaction, study: Study) -> None:
-    """Take back the leases that have run out: their trials are queued again while attempts are left."""
-    for attempt in tx.attempts.overdue(study.id, OVERDUE_AT_ONCE):
+def expire(tx: Transaction, study: Study) -> int:
+    """Take back the leases that have run out: their trials are queued again while attempts are left; says how many."""
+    overdue = tx.attempts.overdue(study.id, OVERDUE_AT_ONCE)
+    for attempt in overdue:
         lose(tx, study, attempt, "the lease ran out without a report")
+    return len(overdue)
 
 
 def lose(tx: Transaction, study: Study, attempt: Attempt, why: str) -> None:
@@ -79,7 +84,7 @@ def grant(tx: Transaction, study: Study, count: int, taker: Taker, ttl_seconds: 
     Reruns are few, cost no budget, and are handed out when the search has ended, too: only a paused study keeps them.
     """
     again = _claim(tx, study, count, taker, reruns=True) if study.state in RERUNS_RUN else ()
-    if again and tx.studies.lock(study.name).state not in RERUNS_RUN:
+    if again and tx.studies.lock(study.name, writes=True).state not in RERUNS_RUN:
         again = ()
     leases = tuple(_lease(tx, study, trial, taker, ttl_seconds) for trial in again)
     if study.state != "active" and not leases:
@@ -96,7 +101,7 @@ def _of_the_search(tx: Transaction, study: Study, count: int, taker: Taker, ttl_
         count = min(count, budget.may_run(study, spending(tx, study)))
     queued = _claim(tx, study, count, taker)
     # Another trial's end, or a user, may have moved the study since it was looked at.
-    if not queued or tx.studies.lock(study.name).state != "active":
+    if not queued or tx.studies.lock(study.name, writes=True).state != "active":
         return ()
     return tuple(_lease(tx, study, trial, taker, ttl_seconds) for trial in queued)
 

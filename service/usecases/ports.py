@@ -66,8 +66,11 @@ class Studies(Protocol):
         Those that are active, and those whose state lets reruns run and that have such queued.
         """
 
-    def lock(self, name: str) -> Study:
-        """Read a study and keep others from changing it until the commit; StudyNotFound."""
+    def lock(self, name: str, *, writes: bool = False) -> Study:
+        """Read a study and keep others from changing it until the commit; StudyNotFound.
+
+        `writes`: a trial of it is written next; to know that beforehand is cheaper.
+        """
 
     def save(self, study: Study) -> Study:
         """Write a study but for its numbers of trials; answers it with its new seq and updated_at."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from service.domain.errors import TrialNotFound
+from service.domain.errors import StudyNotFound, TrialNotFound
 from service.domain.query import TrialQuery
 from service.domain.study import Study
 from service.domain.trial import Trial
@@ -37,6 +37,29 @@ class TrialConformance:
         assert sorted(one.seq for one in trials) == list(range(2, 66))
         changed = bench.reading.trials.changed(study.id, 0, 100)
         assert list(changed) == sorted(trials, key=lambda one: one.seq)
+
+    def test_each_write_under_a_lock_that_was_meant_for_it_has_a_seq_of_its_own(self, bench: Bench) -> None:
+        study = bench.study()
+        one, two = bench.trials(study, 2)
+
+        def work(tx: Transaction) -> list[int]:
+            locked = tx.studies.lock("digits", writes=True)
+            found = [tx.trials.save(each).seq for each in (one, two)]
+            found.append(tx.studies.save(replace(locked, reason="why")).seq)
+            tx.studies.lock("digits", writes=True)
+            return [*found, tx.trials.save(one).seq]
+
+        seqs = bench.write(work)
+        assert sorted(set(seqs)) == seqs
+        assert seqs[0] > two.seq
+        bench.write(lambda tx: tx.studies.lock("digits", writes=True))
+        assert bench.writing.trials.save(two).seq > seqs[-1]
+        now = bench.reading.studies.get("digits")
+        assert (now.seq, now.reason) == (bench.reading.trials.get(study.id, 1).seq, "why")
+
+    def test_one_who_asks_nothing_of_a_study_that_is_not_there(self, bench: Bench) -> None:
+        with pytest.raises(StudyNotFound):
+            bench.write(lambda tx: tx.studies.lock("nothing", writes=True))
 
     def test_a_trial_comes_back_as_it_went_in(self, bench: Bench) -> None:
         study = bench.study()

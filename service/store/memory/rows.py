@@ -69,7 +69,7 @@ class MemoryStudies:
                 found.append(Offer(own_study(study), sum(trial.state == "running" for trial in trials)))
         return found
 
-    def lock(self, name: str) -> Study:
+    def lock(self, name: str, *, writes: bool = False) -> Study:  # noqa: ARG002  # a statement is saved elsewhere
         """Read a study; nobody else is at work before the commit."""
         return self.get(name)
 
