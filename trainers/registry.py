@@ -100,6 +100,10 @@ def find(spec: str) -> Train:
 
 
 def preload(spec: str) -> tuple[str, ...]:
-    """The libraries to have loaded before a trial of this trainer begins. The trainer itself is never among them."""
-    recipe = RECIPES.get(spec)
-    return TORCH if recipe is None else recipe.preload
+    """The libraries to have loaded before a trial of this trainer begins. The trainer itself is never among them.
+
+    What a function of the user's own needs is not known before it is loaded: torch, as a rule.
+    """
+    if (recipe := RECIPES.get(spec)) is not None:
+        return recipe.preload
+    return () if source.is_plain(spec) else TORCH

@@ -1,5 +1,6 @@
 """A training function of the user's own, found by `my_file.py:train` or `package.module:train`."""
 
+import ast
 import importlib
 import importlib.util
 import inspect
@@ -20,6 +21,20 @@ class TrainerProblem(Exception):
 def is_own(spec: str) -> bool:
     """Whether this names a function of the user's own and not a recipe."""
     return ":" in spec
+
+
+def is_plain(spec: str) -> bool:
+    """Whether the function's file imports nothing but Python's own library, wherever in it."""
+    place = Path(spec.rpartition(":")[0]).expanduser()
+    if place.suffix != ".py":
+        return False
+    try:
+        nodes = list(ast.walk(ast.parse(place.read_bytes())))
+    except (OSError, SyntaxError, ValueError):
+        return False
+    names = [name.name for node in nodes if isinstance(node, ast.Import) for name in node.names]
+    names += ["." * node.level + (node.module or "") for node in nodes if isinstance(node, ast.ImportFrom)]
+    return all(name.partition(".")[0] in sys.stdlib_module_names for name in names)
 
 
 def find(spec: str) -> Train:

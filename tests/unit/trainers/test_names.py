@@ -1,5 +1,7 @@
 """Trainers by their names, and commands with their places filled."""
 
+from pathlib import Path
+
 import pytest
 
 from trainers import command, registry, source
@@ -31,6 +33,24 @@ def test_what_is_not_to_be_found_is_told(spec: str, message: str) -> None:
 def test_what_is_loaded_ahead() -> None:
     assert registry.preload("digits-mlp") == (*registry.TORCH, "sklearn.datasets")
     assert registry.preload("my_file.py:train") == registry.TORCH
+    assert registry.preload("my_package.module:train") == registry.TORCH
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("import math, os.path\nfrom time import sleep\ndef train(trial): ...", True),
+        ("def train(trial): ...", True),
+        ("import math\nimport torch.nn as nn", False),
+        ("import math\ndef train(trial):\n    from numpy import zeros", False),
+        ("from . import beside", False),
+        ("import beside", False),
+        ("import math\ndef train(", False),
+    ],
+)
+def test_what_needs_nothing_but_python_has_nothing_loaded_ahead(tmp_path: Path, text: str, plain: bool) -> None:
+    (tmp_path / "mine.py").write_text(text)
+    assert registry.preload(f"{tmp_path / 'mine.py'}:train") == (() if plain else registry.TORCH)
 
 
 def test_values_are_put_in_as_a_whole() -> None:
