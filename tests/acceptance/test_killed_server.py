@@ -42,11 +42,10 @@ def test_no_acknowledged_write_is_lost_when_the_server_is_killed(
     with server:
         asyncio.run(_prepare(server, written))
         for _ in range(KILLS):
-            asyncio.run(_write_until_killed(server, written, 0.05 + rng.random() * 0.4))
+            asyncio.run(_write_until_killed(server, written, rng.randint(11, 90)))
             server.start()
             asyncio.run(_everything_is_there(server, written))
         assert server.stop() == 0
-    assert written.answers > KILLS * 10, "there was hardly any load: the test would prove nothing"
     _opens_clean(database_url)
 
 
@@ -61,15 +60,15 @@ async def _prepare(server: ServerProcess, written: Written) -> None:
     assert len(written.leases) == REPORTERS
 
 
-async def _write_until_killed(server: ServerProcess, written: Written, seconds: float) -> None:
+async def _write_until_killed(server: ServerProcess, written: Written, answers: int) -> None:
+    """Let them write, and kill the server in the middle of it: once it has given so many answers."""
     async with httpx2.AsyncClient(base_url=server.address, timeout=10, verify=False) as client:
         tasks = [asyncio.create_task(_report(client, lease, written)) for lease in written.leases]
         tasks += [asyncio.create_task(_enqueue(client, written)) for _ in range(ENQUEUERS)]
-        before = written.answers
+        enough = written.answers + answers
         async with asyncio.timeout(PATIENCE):
-            while written.answers == before and not any(task.done() for task in tasks):
-                await asyncio.sleep(0.01)
-        await asyncio.sleep(seconds)  # the load, not a wait for something: the kill falls at a random moment of it
+            while written.answers < enough and not any(task.done() for task in tasks):
+                await asyncio.sleep(0)
         await asyncio.to_thread(server.kill)
         for outcome in await asyncio.gather(*tasks, return_exceptions=True):
             assert isinstance(outcome, httpx2.TransportError), outcome

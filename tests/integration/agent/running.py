@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import gc
 import random
 import time
 import uuid
+import warnings
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -75,6 +77,10 @@ class Worker:
         self.agent.hasten("abort")
         with contextlib.suppress(Exception):
             await self.ended()
+        with warnings.catch_warnings():
+            # What a killed process has open is closed by the kernel; here the collector does it.
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
 
 def plan(**more: Any) -> Plan:
