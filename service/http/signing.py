@@ -59,18 +59,18 @@ class Signed:
         """What kind of database this is."""
         return self._store.info
 
-    async def write(self, work: Callable[[Transaction], T]) -> T:
+    async def write(self, work: Callable[[Transaction], T], *, urgent: bool = False) -> T:
         """Carry out one atomic unit of work, and sign it."""
         signature = self._signature
         if signature.signed:
-            return await self._store.write(work)
+            return await self._store.write(work, urgent=urgent)
 
         def signed(tx: Transaction) -> T:
             result = work(tx)
             tx.audit.append(signature.entry(tx.now, result))
             return result
 
-        result = await self._store.write(signed)
+        result = await self._store.write(signed, urgent=urgent)
         signature.signed = True
         return result
 

@@ -32,9 +32,9 @@ class SqlStore:
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="basin-reader")
         self._listener = Listener(url, self._changes) if self.info.database == "postgresql" else None
 
-    async def write(self, work: Callable[[Transaction], T]) -> T:
+    async def write(self, work: Callable[[Transaction], T], *, urgent: bool = False) -> T:
         """Carry out one atomic unit of work. It may be run more than once before it is committed once."""
-        done: T = await self._writer.submit(work=work)
+        done: T = await self._writer.submit(work=work, urgent=urgent)
         return done
 
     async def write_together(self, work: Together[Item, Result], item: Item) -> Result:

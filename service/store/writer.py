@@ -3,18 +3,17 @@
 Durability costs one wait for the disk a commit, whatever the commit holds. So while one batch is being committed, the
 next one gathers. Each caller is answered after its own commit; a write that is refused is undone alone, and its
 neighbours do not notice. Refusals are rare: a batch is tried as a whole first, and only where one of its writes is
-refused again from the start, each write in a savepoint of its own.
+refused again from the start, each write in a savepoint of its own. A batch lets those pass who hurry: what it has not
+done by then goes with the next one.
 """
 
 import asyncio
 import logging
-import queue
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -25,36 +24,24 @@ from service.domain.event import Event
 from service.store.clock import Told
 from service.store.faults import connection_lost, translated, worth_another_try
 from service.store.transaction import SqlTransaction
+from service.store.waiting import ABSENT, Line, Waiting
 from service.usecases.ports import Together, Transaction
 
 _log = logging.getLogger(__name__)
 _TRIES = 5
 _PAUSE_SECONDS = 0.02
 _MOST_WAITING = 20_000
-_ABSENT = object()
-
-
-@dataclass(slots=True, eq=False)
-class Waiting:
-    """A write that waits for its commit: work of its own, or an item of work that is done together."""
-
-    future: "asyncio.Future[Any]"
-    loop: asyncio.AbstractEventLoop
-    work: Callable[[Transaction], Any] | None = None
-    together: Together[Any, Any] | None = None
-    item: Any = None
-    result: Any = field(default=_ABSENT)
 
 
 class Writer:
-    """The thread, its queue and its connection."""
+    """The thread, its line and its connection."""
 
     def __init__(self, engine: Engine, told: Told, *, batch: int, committed: Callable[[Sequence[Event]], None]) -> None:
         self._engine = engine
         self._told = told
         self._batch = batch
         self._committed = committed
-        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        self._line = Line()
         self._connection: Connection | None = None
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="basin-writer", daemon=True)
@@ -66,43 +53,28 @@ class Writer:
         work: Callable[[Transaction], Any] | None = None,
         together: Together[Any, Any] | None = None,
         item: Any = None,
+        urgent: bool = False,
     ) -> Any:
         """Hand in a write and wait for its commit."""
         if self._closed:
             raise StoreUnavailable("the server is stopping")
-        if self._queue.qsize() >= _MOST_WAITING:
+        if len(self._line) >= _MOST_WAITING:
             raise Overloaded(f"{_MOST_WAITING} writes are waiting already")
         loop = asyncio.get_running_loop()
-        waiting = Waiting(loop.create_future(), loop, work, together, item)
-        self._queue.put(waiting)
+        waiting = Waiting(loop.create_future(), loop, work, together, item, urgent)
+        self._line.add(waiting)
         return await waiting.future
 
     def close(self) -> None:
         """Carry out what is waiting, then stop."""
         self._closed = True
-        self._queue.put(None)
+        self._line.close()
         self._thread.join()
 
     def _run(self) -> None:
-        going = True
-        while going:
-            batch, going = self._gather()
-            if batch:
-                self._serve(batch)
+        while batch := self._line.take(self._batch):
+            self._serve(batch)
         self._drop_connection()
-
-    def _gather(self) -> tuple[list[Waiting], bool]:
-        """Wait for a first write, then take all that came in the meantime."""
-        batch: list[Waiting] = []
-        try:
-            while len(batch) < self._batch:
-                waiting = self._queue.get() if not batch else self._queue.get_nowait()
-                if waiting is None:
-                    return batch, False
-                batch.append(waiting)
-        except queue.Empty:
-            pass
-        return batch, True
 
     def _serve(self, batch: Sequence[Waiting]) -> None:
         try:
@@ -116,7 +88,9 @@ class Writer:
             for waiting in batch:
                 waiting.result = refusal
             events = ()
-        _answer(batch)
+        left = [waiting for waiting in batch if waiting.result is ABSENT]
+        self._line.again(left)
+        _answer([waiting for waiting in batch if waiting.result is not ABSENT])
         if events:
             self._committed(events)
 
@@ -126,12 +100,14 @@ class Writer:
         tries = 0
         while True:
             committing = False
+            for waiting in batch:
+                waiting.result = ABSENT  # what was undone has none
             try:
                 connection = self._connection or self._engine.connect()
                 self._connection = connection
                 with connection.begin():
                     transaction = SqlTransaction(connection, self._told)
-                    _carry_out(transaction, batch, apart=apart)
+                    _carry_out(transaction, batch, self._line, apart=apart)
                     events = transaction.events.flush()
                     committing = True
                 return events
@@ -166,17 +142,22 @@ class _Undone(Exception):
         self.refusal = refusal
 
 
-def _carry_out(transaction: SqlTransaction, batch: Sequence[Waiting], *, apart: bool) -> None:
-    """Give each write its result or its refusal; if they are not kept apart, the first refusal raises _Undone."""
+def _carry_out(transaction: SqlTransaction, batch: Sequence[Waiting], line: Line, *, apart: bool) -> None:
+    """Give each write its result or its refusal; if they are not kept apart, the first refusal raises _Undone.
+
+    When somebody hurries, those behind the first are left without a result.
+    """
     groups: dict[Together[Any, Any], list[Waiting]] = defaultdict(list)
     for waiting in batch:
         if waiting.together is not None:
             groups[waiting.together].append(waiting)
     for together, members in groups.items():
         _carry_out_together(transaction, together, members, apart=apart)
-    for waiting in batch:
-        if waiting.work is not None:
-            waiting.result = _attempt(transaction, waiting.work, apart=apart)
+    works = [(waiting, waiting.work) for waiting in batch if waiting.work is not None]
+    for done, (waiting, work) in enumerate(works):
+        if not waiting.urgent and waiting is not batch[0] and line.hurries(len(works) - done):
+            return
+        waiting.result = _attempt(transaction, work, apart=apart)
 
 
 def _carry_out_together(

@@ -125,7 +125,8 @@ class Acquirer:
         seen = await self._store.read(partial(_look, worker_id=worker_id, body=body, scope=_scope(worker_id, actor)))
         if not seen.worth_it:
             return seen, Acquired(leases=(), directive=workers.told(seen.worker))
-        return seen, await self._store.write(partial(self._grant, worker_id=worker_id, body=body, actor=actor))
+        grant = partial(self._grant, worker_id=worker_id, body=body, actor=actor)
+        return seen, await self._store.write(grant, urgent=True)
 
     def _grant(self, tx: Transaction, worker_id: str, body: Acquire, actor: Actor) -> Acquired:
         worker = workers.expect(tx.workers.lock([worker_id]).get(worker_id), worker_id, body.instance)

@@ -23,7 +23,7 @@ async def ask(
 ) -> tuple[Lease, ...]:
     """Leases for queued trials; if there are none, wait for suggestions as long as the asker is willing to."""
     claim = partial(leasing.ask, study=study, body=body, ttl_seconds=ttl_seconds, actor=actor)
-    leases = await store.write(claim)
+    leases = await store.write(claim, urgent=True)
     if suggester is None:
         return leases
     suggester.want(study)
@@ -31,14 +31,14 @@ async def ask(
         return leases
     until = time.monotonic() + body.wait_seconds
     async with suggester.board.ask(study) as turn:
-        leases = await store.write(claim)  # what was queued before we stood on the board wakes nobody
+        leases = await store.write(claim, urgent=True)  # what was queued before we stood on the board wakes nobody
         # Only the waiting is cut short, never a claim: its leases would belong to nobody.
         while not leases and (left := until - time.monotonic()) > 0:
             with suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await turn.wait()
             turn.clear()
-            leases = await store.write(claim)
+            leases = await store.write(claim, urgent=True)
     if not leases:
         await store.write(partial(settling.settle, name=study))
     return leases

@@ -372,8 +372,11 @@ class Store(Protocol):
     @property
     def info(self) -> StoreInfo: ...
 
-    async def write(self, work: Callable[[Transaction], T]) -> T:
-        """Carry out one atomic unit of work. It may be run more than once before it is committed once."""
+    async def write(self, work: Callable[[Transaction], T], *, urgent: bool = False) -> T:
+        """Carry out one atomic unit of work. It may be run more than once before it is committed once.
+
+        `urgent`: somebody, and perhaps a GPU, does nothing until it is answered.
+        """
 
     async def write_together(self, work: Together[Item, Result], item: Item) -> Result:
         """Like write, for work that is cheaper on many items at once: items that are waiting go in one call."""

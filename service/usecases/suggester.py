@@ -154,7 +154,9 @@ class Suggester:
                 await self._store.write(partial(_exhausted, name=seen.study.name))
             return False
         told = suggesting.about(seen, self._engine.name, suggestion.note)
-        if await self._store.write(lambda tx: suggesting.put(tx, seen, self._owner, suggestion, told)) is None:
+        awaited = self.board.asking(seen.study.name) > 0
+        put = partial(suggesting.put, seen=seen, owner=self._owner, suggestion=suggestion, about=told)
+        if await self._store.write(put, urgent=awaited) is None:
             # Something has changed meanwhile. Was it that another process makes the suggestions now?
             self._held.pop(seen.study.name, None)
         return True

@@ -1,10 +1,18 @@
 """The store over SQLite and over PostgreSQL keeps the contract of stores."""
 
+import asyncio
+import threading
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 
 from service.store.opening import open_store
-from service.usecases.ports import Store
+from service.store.waiting import FEW
+from service.usecases.ports import Store, Transaction
+from tests.conformance.samples import definition
 from tests.conformance.store import StoreConformance
+from tests.patience import PATIENCE
 
 
 class TestSqliteStore(StoreConformance):
@@ -21,3 +29,65 @@ class TestPostgresStore(StoreConformance):
     @pytest.fixture
     def store(self, postgres_url: str) -> Store:
         return open_store(postgres_url, migrate=False)
+
+
+@pytest.mark.parametrize(("others", "place"), [(3, 1), (FEW + 4, 5)])
+def test_who_hurries_passes_those_who_are_at_work(database_url: str, others: int, place: int) -> None:
+    """Once few are left: before, many share one commit. Whoever let others pass is served once, and answered."""
+    names = [f"other{number}" for number in range(others)]
+    order: list[str] = []
+
+    async def scene(store: Store) -> None:
+        gate, first = Held(order, "gate"), Held(order, names[0])
+        waiting = [asyncio.create_task(store.write(gate))]
+        await gate.begins()
+        # While somebody is at work these come, and will be taken together.
+        works: list[Callable[[Transaction], str]] = [
+            first,
+            *(partial(added, order=order, name=name) for name in names[1:]),
+        ]
+        waiting += [asyncio.create_task(store.write(work)) for work in works]
+        await asyncio.sleep(0)
+        gate.go_on()
+        await first.begins()
+        urgent = asyncio.create_task(store.write(partial(added, order=order, name="urgent"), urgent=True))
+        await asyncio.sleep(0)
+        first.go_on()
+        assert await urgent == "urgent"
+        assert await asyncio.gather(*waiting) == ["gate", *names]
+
+    store = open_store(database_url)
+    try:
+        asyncio.run(scene(store))
+    finally:
+        store.close()
+    assert order == ["gate", *names[:place], "urgent", *names[place:]]
+
+
+def added(tx: Transaction, order: list[str], name: str) -> str:
+    """Add a study, and note when."""
+    order.append(name)
+    return tx.studies.add(definition(name)).name
+
+
+class Held:
+    """A write that takes until it is told to go on."""
+
+    def __init__(self, order: list[str], name: str) -> None:
+        self._order = order
+        self._name = name
+        self._begun = threading.Event()
+        self._released = threading.Event()
+
+    def __call__(self, tx: Transaction) -> str:
+        self._begun.set()
+        assert self._released.wait(PATIENCE)
+        return added(tx, self._order, self._name)
+
+    async def begins(self) -> None:
+        """Wait until it is at work."""
+        assert await asyncio.to_thread(self._begun.wait, PATIENCE)
+
+    def go_on(self) -> None:
+        """Let it end."""
+        self._released.set()

@@ -80,7 +80,7 @@ class MemoryStore:
         self._listeners: set[asyncio.Future[None]] = set()
         self._closed = False
 
-    async def write(self, work: Callable[[Transaction], T]) -> T:
+    async def write(self, work: Callable[[Transaction], T], *, urgent: bool = False) -> T:  # noqa: ARG002  # nobody waits
         """Carry out one atomic unit of work."""
         result = self._carry_out(work)
         # Others have their turn between two writes of one caller, as they would while a database is waited for.

@@ -66,7 +66,7 @@ class Broken(MemoryStore):
     async def read(self, work: Callable[..., Any]) -> Any:
         raise self.error
 
-    async def write(self, work: Callable[..., Any]) -> Any:
+    async def write(self, work: Callable[..., Any], *, urgent: bool = False) -> Any:
         raise self.error
 
     async def write_together(self, work: Callable[..., Any], item: Any) -> Any:

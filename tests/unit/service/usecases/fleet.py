@@ -92,9 +92,9 @@ def counting(desk: Desk) -> list[str]:
     store = desk.store
 
     def counted(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        async def carry_out(work: Callable[[Transaction], Any]) -> Any:
+        async def carry_out(work: Callable[[Transaction], Any], **how: bool) -> Any:
             calls.append(name)
-            return await call(work)
+            return await call(work, **how)
 
         return carry_out
 
