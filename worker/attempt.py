@@ -90,7 +90,7 @@ class Attempt:
         self._sending: set[asyncio.Future[None]] = set()
         self._over = False
         self._began = monotonic()
-        self._moved = self._began
+        self._moved = self._held_since = self._began
         self._steps: deque[float] = deque(maxlen=51)
         self._seq = 0
         self._last_step: int | None = None
@@ -183,6 +183,7 @@ class Attempt:
             return failed("infra", str(lost))
         if self._cut is not None or self._order in _ENDING:
             return conclude(None, self._order or "preempt", self._cut, "")
+        self._held_since = self._monotonic()
         try:
             self._process = await self._start(self._task(resume), self.slot)
         except OSError as error:
@@ -354,7 +355,8 @@ class Attempt:
         return min(found, key=lambda one: one[0])
 
     def _usage(self) -> Usage:
-        wall = max(0.0, self._monotonic() - self._began)
+        # Not only while it trained: it had the slot while its libraries and its trainer were loaded.
+        wall = max(0.0, self._monotonic() - self._held_since)
         return Usage(wall_seconds=wall, gpu_seconds=None if self.slot.gpu is None else wall * self.slot.share)
 
     def _show(self) -> None:

@@ -2,16 +2,17 @@
 
 import asyncio
 import math
+import time
 from pathlib import Path
 
 import pytest
 
-from service.wire.worker import GpuUse, Selectors
+from service.wire.worker import Gpu, GpuUse, Selectors
 from tests.fakes.process import ScriptedStarter, Talk, forever
 from tests.fakes.server import FakeServer
 from tests.integration.agent.running import working
-from worker.messages import Ended
-from worker.slots import on_cpus
+from worker.messages import Ended, Started
+from worker.slots import on_cpus, on_gpus
 
 
 async def three_steps(talk: Talk) -> Ended:
@@ -48,6 +49,31 @@ def test_a_trial_from_lease_to_end(tmp_path: Path) -> None:
                 "loss",
                 "cpu",
             )
+
+    asyncio.run(run())
+
+
+def test_what_a_trial_used_begins_with_its_process(tmp_path: Path) -> None:
+    """A GPU is held while libraries and the trainer are loaded, and points count from there: the whole is no less."""
+
+    async def slow_to_start(talk: Talk) -> Ended:
+        while time.monotonic() < talk.began + 0.2:
+            await asyncio.sleep(0.01)
+        talk.said.put_nowait(Started(pid=1))
+        talk.report(1, loss=1.0)
+        return Ended(outcome="completed")
+
+    async def run() -> None:
+        async with FakeServer() as server:
+            trial = server.add()
+            slots = on_gpus([Gpu(uuid="GPU-1", model="H200", memory_bytes=1)], 2)
+            async with working(server, tmp_path, slow_to_start, max_trials=1, slots=slots) as worker:
+                await worker.ended()
+            assert trial.newest.complete is not None
+            used, (point,) = trial.newest.complete["usage"], trial.newest.points
+            assert point["cost"] == pytest.approx(point["elapsed"] / 2)
+            assert used["wall_seconds"] >= point["elapsed"] >= 0.2
+            assert used["gpu_seconds"] >= point["cost"]
 
     asyncio.run(run())
 
