@@ -32,6 +32,7 @@ class Mirror:
         self.seq = 0
         self.trials: dict[int, Trial] = {}
         self.counts: Counter[TrialState] = Counter()
+        self._queued: set[int] = set()
         self._curves: dict[int, Curve] = {}
         self._uncharted: set[int] = set()
         self._best: Trial | None = None
@@ -59,6 +60,13 @@ class Mirror:
             trail = Trail(self._origin, self._trail, self._trail_begin, end)
             return History(study, dict(self.trials), dict(self._curves), study.system, trail)
 
+    def waiting(self, history: History) -> tuple[Trial, ...]:
+        """The trials of a history that are queued, the next one first. Those behind it may be taken by now."""
+        with self._lock:
+            numbers = sorted(self._queued)
+        found = (history.trials.get(number) for number in numbers)
+        return tuple(trial for trial in found if trial is not None and trial.state == "queued")
+
     def _chart(self, tx: Transaction, study: Study) -> None:
         metric, numbers = judged(study.definition), sorted(self._uncharted)
         for place in range(0, len(numbers), _CURVES_AT_ONCE):
@@ -80,6 +88,7 @@ class Mirror:
             self.counts[trial.state] += 1
             self.trials[trial.number] = trial
             self._trail.append(trial.number)
+            (self._queued.add if trial.state == "queued" else self._queued.discard)(trial.number)
             if trial.state not in {"queued", "running"}:
                 self._uncharted.add(trial.number)
             value = _value(trial, objective.metric)

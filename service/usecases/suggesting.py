@@ -41,10 +41,8 @@ def situation(tx: Transaction, mirrors: Mirrors, name: str) -> Situation:
     study = tx.studies.get(name)
     mirror = mirrors.of(tx, study)
     history = mirror.history(tx, study)
-    queued = (trial for trial in history.trials.values() if trial.state == "queued")
-    waiting = tuple(sorted(queued, key=lambda trial: trial.number))
     ended = sum(count for state, count in mirror.counts.items() if state not in {"queued", "running", "paused"})
-    return Situation(history, waiting, ended, running=mirror.counts["running"], paused=mirror.counts["paused"])
+    return Situation(history, mirror.waiting(history), ended, running=mirror.counts["running"], paused=mirror.counts["paused"])
 
 
 def take(tx: Transaction, study: Study, owner: str) -> bool:

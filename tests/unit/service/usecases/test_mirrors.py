@@ -5,6 +5,7 @@ import pytest
 from service.usecases import reading, studies
 from service.usecases.mirrors import Mirrors
 from service.usecases.reading import StudyView
+from service.usecases.suggesting import situation
 from service.usecases.upkeep import Upkeep
 from tests.unit.service.usecases.conftest import Desk
 
@@ -46,6 +47,23 @@ def test_counts_follow_each_move(desk: Desk) -> None:
         "queued": 2,
         "completed": 1,
     }
+
+
+def test_what_waits_follows_each_move(desk: Desk) -> None:
+    desk.study()
+    mirrors = Mirrors(1000)
+
+    def waiting() -> list[int]:
+        return [trial.number for trial in desk.read(lambda tx: situation(tx, mirrors, "s")).waiting]
+
+    desk.enqueue(3)
+    assert waiting() == [0, 1, 2]
+    (lease,) = desk.ask()
+    assert waiting() == [1, 2]
+    desk.enqueue(1)
+    desk.complete(lease, failure={"class": "infra", "message": "lost"}, outcome="failed")
+    assert waiting() == [0, 1, 2, 3], "one that is tried again waits, too"
+    assert {one.trial for one in desk.ask(4)} | set(waiting()) == {0, 1, 2, 3}
 
 
 def test_only_what_changed_is_read_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
