@@ -1,11 +1,12 @@
 """How much training a search needs: Basin's `auto` against Optuna's default and its successive halving.
 
-`python -m benchmarks.quality [--tables FOLDER] [--seeds 30] [--workers 16] [--stops] [--strict] [--quick]`
+`python -m benchmarks.quality [--tables FOLDER] [--seeds 30] [--workers 16] [--whole] [--stops] [--strict] [--quick]`
 
 The tables hold learning curves that were really trained (`benchmarks/curves`; any `*.npz` with `u`, `val` and `n` will
 do). All play by the same rules in virtual time: a suggestion is mapped to the nearest configuration that is unused, a
 value is seen when its cost has passed, going on with a paused trial costs 0.3 units. What is counted is the training
-spent, in epochs of average cost, until the best value seen is one that only the best percent of all reach.
+spent, in epochs of average cost, until the best value seen is one that only the best percent of all reach. There a race
+ends; with `--whole` it goes on until the budget is spent, for what comes behind that.
 """
 
 import argparse
@@ -52,6 +53,7 @@ class Heat:
     player: str
     seed: int
     workers: int
+    whole: bool
 
 
 def race(heat: Heat) -> tuple[Heat, Race, float]:
@@ -60,7 +62,8 @@ def race(heat: Heat) -> tuple[Heat, Race, float]:
     begin = time.process_time()
     table = load(heat.table)
     player = PLAYERS[heat.player](table.places.shape[1], heat.seed)
-    track = Track(table, player, workers=heat.workers, budget=BUDGET, marks=MARKS)
+    enough = None if heat.whole else MARK
+    track = Track(table, player, workers=heat.workers, budget=BUDGET, marks=MARKS, enough=enough)
     return heat, track.run(), time.process_time() - begin
 
 
@@ -72,7 +75,10 @@ def run(arguments: argparse.Namespace) -> Outcome:
     seeds = 4 if arguments.quick else arguments.seeds
     players = [player for player in PLAYERS if player != STOPS or arguments.stops]
     heats = [
-        Heat(table, player, seed, arguments.workers) for seed in range(seeds) for table in tables for player in players
+        Heat(table, player, seed, arguments.workers, arguments.whole)
+        for seed in range(seeds)
+        for table in tables
+        for player in players
     ]
     outcome = Outcome(f"training until the best {MARK:g} % is reached; {arguments.workers} workers, {seeds} seeds")
     results: dict[tuple[str, str], list[tuple[Race, float]]] = {}
@@ -85,19 +91,20 @@ def run(arguments: argparse.Namespace) -> Outcome:
     print(file=sys.stderr)
     for table in tables:
         for player in players:
-            _figures(outcome, table.stem, player, results[table.stem, player])
+            _figures(outcome, table.stem, player, results[table.stem, player], whole=arguments.whole)
     _bars(outcome, [table.stem for table in tables], {key: _spent(found, MARK) for key, found in results.items()})
     return outcome
 
 
-def _figures(outcome: Outcome, table: str, player: str, found: list[tuple[Race, float]]) -> None:
-    for mark in MARKS:
+def _figures(outcome: Outcome, table: str, player: str, found: list[tuple[Race, float]], *, whole: bool) -> None:
+    for mark in MARKS if whole else [mark for mark in MARKS if mark >= MARK]:
         spent = _spent(found, mark)
         share = sum(map(np.isfinite, spent)) / len(spent)
         low, high = _interval(spent)
         name = f"{table}: {player}, best {mark:g} % ({share:.0%} got there; 90 %: {low:.0f} to {high:.0f})"
         outcome.figure(name, "units", spent)
-    outcome.figure(f"{table}: {player}, best value at the end", "loss", [result.best for result, _ in found])
+    if whole:
+        outcome.figure(f"{table}: {player}, best value at the end", "loss", [result.best for result, _ in found])
     outcome.figure(f"{table}: {player}, processor time", "s", [seconds for _, seconds in found])
 
 
@@ -127,6 +134,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tables", type=Path, default=CURVES, metavar="FOLDER", help="where the tables are")
     parser.add_argument("--seeds", type=int, default=30, help="races of each player on each table (30)")
     parser.add_argument("--workers", type=int, default=16, help="virtual workers (16)")
+    parser.add_argument("--whole", action="store_true", help="race on until the budget is spent")
     parser.add_argument("--stops", action="store_true", help="let auto race too as it is where nothing can be paused")
     parser.add_argument("--processes", type=int, default=None, help="real processes (one for each core)")
 

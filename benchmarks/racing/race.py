@@ -45,11 +45,21 @@ class Race:
 class Track:
     """The workers and what they train. A value is seen when its cost has passed; going on with a paused trial costs."""
 
-    def __init__(self, table: Table, player: Player, *, workers: int, budget: float, marks: Sequence[float]) -> None:
+    def __init__(
+        self,
+        table: Table,
+        player: Player,
+        *,
+        workers: int,
+        budget: float,
+        marks: Sequence[float],
+        enough: float | None = None,
+    ) -> None:
         self._table = table
         self._player = player
         self._workers = workers
         self._until = budget / workers
+        self._enough = enough
         self._marks = {percent: table.mark(percent) for percent in marks}
         self._free = np.ones(len(table.places), dtype=bool)
         self._rows: dict[int, int] = {}
@@ -59,11 +69,11 @@ class Track:
         self._race = Race()
 
     def run(self) -> Race:
-        """Race until the budget is spent."""
+        """Race until the budget is spent, or the mark is reached that is enough."""
         idle = sum(not self._start(0.0) for _ in range(self._workers))
         while self._events:
             now, _, number = heapq.heappop(self._events)
-            if now > self._until:
+            if now > self._until or self._enough in self._race.reached:
                 break
             if self._goes_on(number, now):
                 self._train(number, now, 0.0)
