@@ -63,6 +63,7 @@ class Finished:
 def fit(trial: Trial, training: Training, watch: Watch | ContestWatch | None = None) -> Finished:
     """Train to the last epoch that is wanted, and report after each."""
     refuse_clashes(training.chosen, trial.params)
+    _repeat(training.device)
     run = _Run(trial, training, watch)
     if trial.resume is not None:
         run.go_on(trial.resume.load())
@@ -79,6 +80,12 @@ def fit(trial: Trial, training: Training, watch: Watch | ContestWatch | None = N
     if run.stopping.why is not None:
         trial.log(f"ended after epoch {run.epoch}: {run.stopping.why}")
     return run.finished()
+
+
+def _repeat(device: torch.device) -> None:
+    """Have a GPU come to the same each time: else cuDNN adds up some gradients in whatever order they arrive."""
+    if device.type == "cuda":
+        torch.backends.cudnn.deterministic = True
 
 
 def refuse_clashes(chosen: Chosen, searched: Container[str]) -> None:
@@ -114,7 +121,8 @@ class _Run:
         """The steps of an epoch; answers the mean loss of each phase, on the device."""
         training, model = self._training, self._training.model
         chance = self._chance()
-        batches = self.length.batches(chance.initial_seed(), training.samples.inputs.device)
+        samples = training.samples
+        batches = self.length.batches(chance.initial_seed(), samples.inputs.device, pinned=samples.beside)
         before = (self.epoch - 1) * self.length.steps
         sums = [torch.zeros((), device=training.device) for _ in training.phases]
         counts = [0] * len(sums)

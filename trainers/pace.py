@@ -37,9 +37,13 @@ class Pace:
         """Epochs of the longest training of this study."""
         return self.total // self.steps
 
-    def batches(self, seed: int, device: torch.device) -> list[Tensor]:
-        """Where the samples of each step of an epoch are: drawn on the CPU, so that every device has the same order."""
+    def batches(self, seed: int, device: torch.device, *, pinned: bool = False) -> list[Tensor]:
+        """Where the samples of each step of an epoch are: drawn on the CPU, so that every device has the same order.
+
+        On the CPU they may be `pinned`, for a device to read them.
+        """
         order = torch.randperm(self.samples, generator=torch.Generator().manual_seed(seed)).to(device)
+        order = order.pin_memory() if pinned else order
         sizes = [self.batch_size] * (self.steps - 1)
         return list(torch.split(order, [*sizes, self.samples - sum(sizes)]))
 

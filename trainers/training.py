@@ -85,11 +85,22 @@ class Training:
 
     def batch(self, places: Tensor, generator: torch.Generator) -> Batch:
         """The samples at these places, as they are learned from."""
-        inputs = self.samples.taken(self.samples.inputs[places].to(self.device, non_blocking=True))
-        targets = self.samples.targets[places]
+        samples = self.samples
+        inputs = _fetched(samples, places) if samples.beside else samples.inputs[places]
+        inputs, targets = samples.taken(inputs), samples.targets[places.to(self.device, non_blocking=True)]
         if self.prepare is not None:
             inputs, targets = self.prepare(inputs, targets, generator)
         return Batch(inputs, targets, generator)
+
+
+def _fetched(part: Part, places: Tensor) -> Tensor:
+    """Inputs that lie beside the device, on their way to it.
+
+    Nobody waits for them: they are gathered in memory that the device reads from by itself.
+    """
+    gathered = torch.empty((len(places), *part.inputs.shape[1:]), dtype=part.inputs.dtype, pin_memory=True)
+    torch.index_select(part.inputs, 0, places, out=gathered)
+    return gathered.to(part.targets.device, non_blocking=True)
 
 
 def resident(part: Part, device: torch.device) -> Part:

@@ -34,6 +34,11 @@ class Part:
         """Whether inputs stand for something, such as words, and are no numbers to compute with."""
         return self.scale is None and not self.inputs.is_floating_point()
 
+    @property
+    def beside(self) -> bool:
+        """Whether inputs lie beside the device that they are learned on, which has the targets: they are too many."""
+        return self.inputs.device != self.targets.device
+
     def taken(self, inputs: Tensor) -> Tensor:
         """Some of the inputs as a model takes them. They lie on the device of the scale."""
         return inputs if self.scale is None else self.scale(inputs)

@@ -29,13 +29,13 @@ class StepProbe:
     def watched(self) -> Iterator[None]:
         """Around one call of `optimizer.step()`, before gradients are clipped. Without gradients it measures none."""
         gradients = [one.grad for one in self._all if one.grad is not None]
-        layers = [one.grad for one in self._weights if one.grad is not None]
+        layers = [place for place, one in enumerate(self._weights) if one.grad is not None]
         if not layers:
             yield
             return
         before = [one.detach().clone() for one in self._weights]
         total = signals.norms(gradients).norm()
-        first, last = self._means(layers)
+        first, last = self._means(layers[0], layers[-1])
         yield
         moved = torch._foreach_sub([one.detach() for one in self._weights], before)
         ratio = (signals.norms(moved) / signals.norms(before).clamp(min=_TINY)).max()
@@ -46,13 +46,13 @@ class StepProbe:
         measured, self._measured = self._measured, {}
         return measured
 
-    def _means(self, layers: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """The root mean square of the first layer's gradient, and of the last one's."""
-        if len(layers) == len(self._weights):
-            means = signals.norms([layers[0], layers[-1]]) / self._sizes[[0, -1]]
-        else:
-            means = signals.norms([layers[0], layers[-1]]) / signals.sizes([layers[0], layers[-1]])
-        return means[0], means[1]
+    def _means(self, *places: int) -> Iterator[Tensor]:
+        """The root mean square of the gradients of these layers."""
+        for place in places:
+            gradient = self._weights[place].grad
+            assert gradient is not None, "it was asked for those that have one"
+            # Of the sizes one is taken by a number: a list of numbers would have the device be waited for.
+            yield signals.norms([gradient])[0] / self._sizes[place]
 
 
 def without_skipped(seen: Mapping[str, float]) -> dict[str, float]:

@@ -27,4 +27,8 @@ def reach(taken: Taken, weight: Tensor) -> Tensor | float:
 def reaches(taken: Taken, strength: float) -> list[Tensor]:
     """The same for all weights, times the strength of a penalty."""
     found = [reach(taken, one) for one in taken.weights]
-    return [torch.as_tensor(one, device=w.device) * strength for one, w in zip(found, taken.weights, strict=True)]
+    # A number is made on the device: copied there, it would have to be waited for.
+    return [
+        (one if isinstance(one, Tensor) else torch.full((), one, device=weight.device)) * strength
+        for one, weight in zip(found, taken.weights, strict=True)
+    ]
