@@ -17,7 +17,7 @@ up: ## Start a server at http://127.0.0.1:8420, a worker and a demo study, in ./
 
 test: ## Run every test, those of single modules first
 	@scripts/setup dev
-	@$(BIN)/pytest -n 4 --dist loadscope --no-loadscope-reorder --durations=15
+	@$(BIN)/pytest -n 4 --dist loadscope --no-loadscope-reorder -rs --durations=15
 
 check: ## Check format, lint, types, imports and house rules (under a minute)
 	@scripts/setup dev

@@ -17,7 +17,7 @@ pytest_plugins = ["tests.databases"]
 
 TESTS = Path(__file__).parent
 # From quick to slow: what is broken at the bottom is seen first. Files that stand beside these folders come before all.
-ORDER = ("unit", "conformance", "integration", "acceptance", "browser")
+ORDER = ("unit", "conformance", "integration", "acceptance", "gpu", "browser")
 # An image is built once for all its tests.
 TOGETHER = "tests/acceptance/test_dockerfile.py"
 SEED = int(os.environ.get("BASIN_TEST_SEED") or random.SystemRandom().randrange(2**32))
@@ -56,9 +56,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Apart(LoadScopeScheduling):  # type: ignore[misc]  # xdist is not annotated
-    """Modules stay together, for what their tests share; those of acceptance share nothing, and run side by side."""
+    """Modules stay together, for what their tests share; those of acceptance share nothing, and run side by side.
+
+    Those of `gpu` measure the memory of one GPU: they come one after the other.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith("tests/gpu/"):
+            return "tests/gpu"
         alone = nodeid.startswith("tests/acceptance/") and not nodeid.startswith(TOGETHER)
         return nodeid if alone else str(super()._split_scope(nodeid))
 
