@@ -51,9 +51,9 @@ def run(arguments: argparse.Namespace) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="basin-bench-", dir=arguments.folder) as name:
         folder = Path(name)
         with ServerProcess(f"sqlite:///{folder}/basin.db", folder, log_level="warning") as server:
-            granted, begun = asyncio.run(_leased(server, folder, trials))
+            granted, begun, _ = asyncio.run(leased(server, folder, trials))
         forked = asyncio.run(_forked(folder, trials))
-        fresh = [_fresh() for _ in range(2 if arguments.quick else FRESH)]
+        fresh = [fresh_python() for _ in range(2 if arguments.quick else FRESH)]
     outcome.figure("from the grant, first trial", "ms", granted[:1])
     from_grant = outcome.figure("from the grant", "ms", granted[1:])
     outcome.figure("from the grant p90", "ms", [bars.percentile(granted[1:], 90)])
@@ -64,24 +64,27 @@ def run(arguments: argparse.Namespace) -> Outcome:
     return outcome
 
 
-async def _leased(server: ServerProcess, folder: Path, trials: int) -> tuple[list[float], list[float]]:
-    """Trials through server and worker: the milliseconds from the grant, and from where the agent begins."""
+async def leased(
+    server: ServerProcess, folder: Path, trials: int, gpus: str = "none"
+) -> tuple[list[float], list[float], list[float]]:
+    """Trials through server and worker: the milliseconds from the grant, from where the agent begins, and of CUDA's."""
     talk = await Talk.to(server.port)
     await talk.post("/v1/studies", {**_DEFINITION, "budget": {"max_trials": trials, "max_running": 1}})
     given = ["--server", server.address, "--trainer", TRAINER, "--output", "json"]
-    async with worker(folder, *given, "--max-trials", str(trials)) as process:
+    async with worker(folder, *given, "--max-trials", str(trials), gpus=gpus) as process:
         assert await process.ended(300) == 0, process.said
         said = [json.loads(line) for line in process.said.splitlines()]
     begins = {one["trial"]: _seconds(one["time"]) for one in said if one["event"] == "begin"}
-    granted, begun = [], []
+    granted, begun, began = [], [], []
     for number in sorted(begins):
         (attempt,) = (await talk.get(f"{STUDY}/trials/{number}/attempts"))["attempts"]
         (point,) = (await talk.get(f"{STUDY}/trials/{number}/reports"))["points"]
         done = point["metrics"]["moment"]
         granted.append((done - _seconds(attempt["granted_at"])) * 1e3)
         begun.append((done - begins[number]) * 1e3)
+        began.append(point["metrics"]["began"] * 1e3)
     talk.close()
-    return granted, begun
+    return granted, begun, began
 
 
 async def _forked(folder: Path, trials: int) -> list[float]:
@@ -118,15 +121,16 @@ def _launch() -> Launch:
     return Launch(trainer=TRAINER, environment=_environment(), directory=str(ROOT))
 
 
-def _environment() -> dict[str, str]:
+def _environment(device: str = "cpu") -> dict[str, str]:
     """What a trial finds on a slot of this machine."""
-    return {**os.environ, **on_cpus(cores(), cores())[0].environment}
+    return {**os.environ, **(on_cpus(cores(), cores())[0].environment if device == "cpu" else {})}
 
 
-def _fresh() -> float:
+def fresh_python(device: str = "cpu") -> float:
+    """A Python that is started for the step: the milliseconds until it is done."""
     asked = time.time_ns() / 1e9
-    command = [sys.executable, str(FILE)]
-    done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=True)
+    command = [sys.executable, str(FILE), device]
+    done = subprocess.run(command, env=_environment(device), capture_output=True, text=True, check=True)
     return (float(done.stdout) - asked) * 1e3
 
 
