@@ -12,6 +12,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from torch import Tensor, nn
 
 from benchmarks import bars, start
 from benchmarks.bars import Outcome
+from benchmarks.talk import Talk
 from tests.acceptance.server_process import ServerProcess
+from tests.acceptance.worker_process import worker
 from trainers import supervised, training
 from trainers.chosen import Chosen
 from trainers.data import catalog
@@ -38,6 +41,14 @@ BATCH, RATE = 64, 3e-3
 REPORTS = 500
 GPU = torch.device("cuda")
 PRECISIONS = ("fp32", "bf16", "fp16")
+_RECIPE: Mapping[str, Any] = {
+    "name": "recipe",
+    "objectives": [{"metric": "val_loss"}],
+    "space": {"learning_rate": {"type": "float", "low": 1e-3, "high": 1e-2}},
+    "trainer": {"name": "digits-mlp", "settings": {"epochs": 10}},
+    "sampler": "random",
+    "scheduler": "none",
+}
 _QUIET: Mapping[str, Scalar] = {"health": False}
 
 
@@ -63,12 +74,36 @@ def _start(outcome: Outcome, trials: int) -> None:
         folder = Path(name)
         with ServerProcess(f"sqlite:///{folder}/basin.db", folder, log_level="warning") as server:
             granted, _, cuda = asyncio.run(start.leased(server, folder, trials, "0"))
+            recipe = asyncio.run(_recipe(server, folder / "recipe", trials))
     fresh = [start.fresh_python(GPU.type) for _ in range(FRESH)]
     ours = outcome.figure("lease to first step on the GPU", "ms", granted[1:])
     outcome.figure("of it CUDA's own start", "ms", cuda[1:])
     outcome.figure("the rest of it", "ms", [all - its for all, its in zip(granted[1:], cuda[1:], strict=True)])
     peer = outcome.figure("fresh Python to first step on the GPU", "ms", fresh)
+    for name, times in recipe.items():
+        outcome.figure(f"a trial of digits-mlp on the GPU, {name}", "ms", times)
     outcome.bar("lease to first step, over a fresh Python", ours.median / peer.median, at_most=0.8, unit="x")
+
+
+async def _recipe(server: ServerProcess, folder: Path, trials: int) -> dict[str, list[float]]:
+    """Trials of a recipe through server and worker: the milliseconds of their parts, all but the first trial's."""
+    folder.mkdir()
+    talk = await Talk.to(server.port)
+    given = ["--server", server.address, "--trainer", "digits-mlp", "--max-trials", f"{trials}"]
+    await talk.post("/v1/studies", {**_RECIPE, "budget": {"max_trials": trials, "max_running": 1}})
+    async with worker(folder, *given, gpus="0") as process:
+        assert await process.ended(300) == 0, process.said
+    path, parts = f"/v1/studies/{_RECIPE['name']}/trials", ("first epoch", "a later epoch", "lease to end")
+    found: dict[str, list[float]] = {name: [] for name in parts}
+    for number in range(1, trials):
+        (attempt,) = (await talk.get(f"{path}/{number}/attempts"))["attempts"]
+        ends = [point["elapsed"] for point in (await talk.get(f"{path}/{number}/reports"))["points"]]
+        begun, over = (datetime.fromisoformat(attempt[name]) for name in ("granted_at", "ended_at"))
+        each = (ends[0], (ends[-1] - ends[0]) / (len(ends) - 1), (over - begun).total_seconds())
+        for name, seconds in zip(parts, each, strict=True):
+            found[name].append(seconds * 1e3)
+    talk.close()
+    return found
 
 
 # --- the loop beside one written by hand
