@@ -12,7 +12,7 @@ import pytest
 from service.domain.errors import BudgetSpent, WrongState
 from service.domain.event import Event
 from service.domain.study import Study
-from service.domain.trial import Attempt
+from service.domain.trial import Trial
 from service.store.opening import open_store
 from service.store.sql import SqlStore
 from service.usecases import completing, leasing, settling, studies, trials
@@ -287,14 +287,14 @@ def test_an_ask_that_looked_before_the_end_gets_nothing_after_it(postgres_url: s
         looked, ended = threading.Event(), threading.Event()
 
         def late(tx: Transaction) -> tuple[Lease, ...]:
-            overdue = tx.attempts.overdue
+            claim = tx.trials.claim
 
-            def wait(study_id: int | None, count: int) -> Sequence[Attempt]:
+            def wait(study_id: int, count: int, **which: Any) -> Sequence[Trial]:
                 looked.set()
                 assert ended.wait(SECONDS)
-                return overdue(study_id, count)
+                return claim(study_id, count, **which)
 
-            tx.attempts.overdue = wait  # type: ignore[method-assign]
+            tx.trials.claim = wait  # type: ignore[method-assign]
             return leasing.ask(tx, "s", Ask(worker="late"), ttl_seconds=60)
 
         asking = asyncio.create_task(servers.of(1).write(late))

@@ -278,7 +278,9 @@ def test_a_library_that_starts_threads_is_not_loaded_ahead(tmp_path: Path) -> No
         "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
     )
     (library / "_dynamo.py").write_text("")
-    spec = written(tmp_path, "import sys\nready = 'torch' in sys.modules\ndef train(trial):\n    return ready\n")
+    source = "import sys\nready = 'torch' in sys.modules\ndef train(trial):\n    return ready\n"
+    source += "def later():\n    import torch\n"
+    spec = written(tmp_path, source)
     running = Running(tmp_path / "attempts", [spec], PYTHONPATH=str(tmp_path))
     told = running.run(spec)
     assert told.ended.values == {"loss": 0.0}
