@@ -42,7 +42,8 @@ def situation(tx: Transaction, mirrors: Mirrors, name: str) -> Situation:
     mirror = mirrors.of(tx, study)
     history = mirror.history(tx, study)
     ended = sum(count for state, count in mirror.counts.items() if state not in {"queued", "running", "paused"})
-    return Situation(history, mirror.waiting(history), ended, running=mirror.counts["running"], paused=mirror.counts["paused"])
+    running, paused = mirror.counts["running"], mirror.counts["paused"]
+    return Situation(history, mirror.waiting(history), ended, running=running, paused=paused)
 
 
 def take(tx: Transaction, study: Study, owner: str) -> bool:
