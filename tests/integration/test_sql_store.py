@@ -7,6 +7,8 @@ from functools import partial
 
 import pytest
 
+from service.domain.errors import NameTaken
+from service.domain.query import StudyQuery
 from service.store.opening import open_store
 from service.store.waiting import FEW
 from service.usecases.ports import Store, Transaction
@@ -64,6 +66,38 @@ def test_who_hurries_passes_those_who_are_at_work(database_url: str, others: int
     assert order == ["gate", *names[:place], "urgent", *names[place:]]
 
 
+def test_what_was_undone_and_then_let_others_pass_is_written_all_the_same(database_url: str) -> None:
+    """The first try is undone for one that is refused; in the second somebody hurries before it is their turn."""
+    order: list[str] = []
+
+    async def scene(store: Store) -> None:
+        gate, refused = Held(order, "gate"), Held(order, "refused", NameTaken("it is refused"))
+        waiting = [asyncio.create_task(store.write(gate))]
+        await gate.begins()
+        works: list[Callable[[Transaction], str]] = [partial(added, order=order, name=name) for name in "ab"]
+        works.append(refused)
+        waiting += [asyncio.create_task(store.write(work)) for work in works]
+        await asyncio.sleep(0)
+        gate.go_on()
+        await refused.begins()
+        urgent = asyncio.create_task(store.write(partial(added, order=order, name="urgent"), urgent=True))
+        await asyncio.sleep(0)
+        refused.go_on()
+        assert await urgent == "urgent"
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
+        assert answers[:3] == ["gate", "a", "b"]
+        assert isinstance(answers[3], NameTaken)
+        page = await store.read(lambda tx: tx.studies.list(StudyQuery()))
+        assert {study.name for study in page.items} == {"gate", "a", "b", "urgent"}
+
+    store = open_store(database_url)
+    try:
+        asyncio.run(scene(store))
+    finally:
+        store.close()
+    assert order == ["gate", "a", "b", "a", "urgent", "b", "b"], "the refusal undoes twice those that are tried with it"
+
+
 def added(tx: Transaction, order: list[str], name: str) -> str:
     """Add a study, and note when."""
     order.append(name)
@@ -71,17 +105,20 @@ def added(tx: Transaction, order: list[str], name: str) -> str:
 
 
 class Held:
-    """A write that takes until it is told to go on."""
+    """A write that takes until it is told to go on, and may be refused then."""
 
-    def __init__(self, order: list[str], name: str) -> None:
+    def __init__(self, order: list[str], name: str, refusal: Exception | None = None) -> None:
         self._order = order
         self._name = name
+        self._refusal = refusal
         self._begun = threading.Event()
         self._released = threading.Event()
 
     def __call__(self, tx: Transaction) -> str:
         self._begun.set()
         assert self._released.wait(PATIENCE)
+        if self._refusal is not None:
+            raise self._refusal
         return added(tx, self._order, self._name)
 
     async def begins(self) -> None:

@@ -64,6 +64,8 @@ def test_what_waits_follows_each_move(desk: Desk) -> None:
     desk.complete(lease, failure={"class": "infra", "message": "lost"}, outcome="failed")
     assert waiting() == [0, 1, 2, 3], "one that is tried again waits, too"
     assert {one.trial for one in desk.ask(4)} | set(waiting()) == {0, 1, 2, 3}
+    mirror = desk.read(lambda tx: mirrors.of(tx, tx.studies.get("s")))
+    assert mirror._queued == set(waiting()), "nobody looks through what waits no more"
 
 
 def test_only_what_changed_is_read_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
