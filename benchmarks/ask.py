@@ -37,6 +37,7 @@ LEAST_PACE = 0.05
 POINTS = 50
 _LONGEST_CELL = 120.0
 _LONGEST_PEER = 15.0
+_LOOK_SECONDS = 0.2
 _SLOW = {"tpe": 10_000, "gp": 1_000, "cmaes": 10_000}
 SAMPLERS: dict[str, tuple[Callable[[], BaseSampler], tuple[int, ...]]] = {
     "tpe": (lambda: TPESampler(seed=1, multivariate=True), (0, 1_000, 10_000)),
@@ -50,6 +51,8 @@ class Cell:
     """What the askers of one study saw."""
 
     waits: list[float] = field(default_factory=list)
+    claimed: list[tuple[int, int]] = field(default_factory=list)
+    """Numbers of trials, and how many results were known when each was claimed."""
     staleness: list[int] = field(default_factory=list)
     nothing: list[float] = field(default_factory=list)
 
@@ -154,8 +157,7 @@ async def _ask(port: int, study: str, ended: int, pace: float, claims: int) -> C
         while True:
             await asyncio.sleep(train)
             if lease["trial"] >= ended + askers:
-                told = await talk.get(f"{path}/trials/{lease['trial']}")
-                seen.staleness.append(max(0, known - told["suggestion"]["ended"]))
+                seen.claimed.append((lease["trial"], known))
             await _finish(talk, path, lease)
             results[0] += 1
             if left[0] <= 0:
@@ -172,11 +174,14 @@ async def _ask(port: int, study: str, ended: int, pace: float, claims: int) -> C
             begin = time.perf_counter()
             await talk.get("/healthz")
             seen.nothing.append(time.perf_counter() - begin)
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(_LOOK_SECONDS)
 
     beside = asyncio.create_task(bystander())
     await asyncio.gather(*map(asker, range(askers)))
     beside.cancel()
+    for number, known in seen.claimed:
+        told = await talks[0].get(f"{path}/trials/{number}")
+        seen.staleness.append(max(0, known - told["suggestion"]["ended"]))
     for talk in talks:
         talk.close()
     return seen

@@ -26,8 +26,21 @@ class Changes:
     def __init__(self) -> None:
         self._last = 0
         self._own: deque[Event] = deque(maxlen=_KEPT)
+        self._writer = 0
         self._lock = threading.Lock()
         self._waiting: dict[asyncio.Future[None], asyncio.AbstractEventLoop] = {}
+
+    def own(self, writer: int) -> None:
+        """Say which of the database's processes writes for this one."""
+        self._writer = writer
+
+    def heard(self, writer: int, last_id: int) -> None:
+        """Tell of an event that a process of the database has written, if it was for another than this one.
+
+        What this process has written it tells of itself, and need not read: that it hears of it first is no news.
+        """
+        if writer != self._writer:
+            self.publish(last_id)
 
     def written(self, events: Sequence[Event]) -> None:
         """Take note of events that this process has committed, in their order; from any thread."""
@@ -118,7 +131,7 @@ class Listener:
             connection.execute(f"LISTEN {CHANNEL}")
             while not self._stop.is_set():
                 for note in connection.notifies(timeout=0):
-                    self._changes.publish(int(note.payload))
+                    self._changes.heard(note.pid, int(note.payload))
                 # Not notifies() alone: nothing would wake it when it is to stop.
                 either.select()
 

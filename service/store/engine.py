@@ -34,7 +34,7 @@ def connect(url: URL, *, readers: int = 0) -> Engine:
     arguments = {"connect_timeout": 3, "options": options, "application_name": "basin"}
     # Reads see one moment. Writes lock what they read, and read what is newest.
     level = "REPEATABLE READ" if readers else "READ COMMITTED"
-    return create_engine(url, connect_args=arguments, isolation_level=level, pool_pre_ping=bool(readers), **pool)
+    return create_engine(url, connect_args=arguments, isolation_level=level, **pool)
 
 
 def _sqlite_connection(connection: sqlite3.Connection, _record: object) -> None:

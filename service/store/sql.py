@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from sqlalchemy import URL, Engine
+from sqlalchemy import URL, Engine, event
+from sqlalchemy.exc import DBAPIError
 
 from service.domain.event import Event
 from service.store import engine as engines
 from service.store.changes import Changes, Listener
 from service.store.clock import Told
-from service.store.faults import told
+from service.store.faults import connection_lost, told
 from service.store.transaction import SqlTransaction
 from service.store.writer import Writer
 from service.usecases.ports import Item, Result, StoreInfo, Together, Transaction
@@ -30,7 +31,10 @@ class SqlStore:
         self._told = Told()
         self._writer = Writer(self._writes, self._told, batch=batch, committed=self._changes.written)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="basin-reader")
-        self._listener = Listener(url, self._changes) if self.info.database == "postgresql" else None
+        self._listener: Listener | None = None
+        if self.info.database == "postgresql":
+            event.listen(self._writes, "connect", lambda connection, _: self._changes.own(connection.info.backend_pid))
+            self._listener = Listener(url, self._changes)
 
     async def write(self, work: Callable[[Transaction], T], *, urgent: bool = False) -> T:
         """Carry out one atomic unit of work. It may be run more than once before it is committed once."""
@@ -69,7 +73,17 @@ class SqlStore:
         self._writes.dispose()
 
     def _read(self, work: Callable[[Transaction], T]) -> T:
-        with told(), self._reads.connect() as connection, connection.begin() as transaction:
+        with told():
+            try:
+                return self._look(work)
+            except DBAPIError as error:
+                if not connection_lost(error):
+                    raise
+                # It rested while the database was away. To ask each time whether it did would cost as much as a read.
+                return self._look(work)
+
+    def _look(self, work: Callable[[Transaction], T]) -> T:
+        with self._reads.connect() as connection, connection.begin() as transaction:
             try:
                 return work(SqlTransaction(connection, self._told))
             finally:

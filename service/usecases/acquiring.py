@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -126,7 +127,8 @@ class Acquirer:
         if not seen.worth_it:
             return seen, Acquired(leases=(), directive=workers.told(seen.worker))
         grant = partial(self._grant, worker_id=worker_id, body=body, actor=actor)
-        return seen, await self._store.write(grant, urgent=True)
+        with self._lobby.claim() if self._lobby is not None else nullcontext():
+            return seen, await self._store.write(grant, urgent=True)
 
     def _grant(self, tx: Transaction, worker_id: str, body: Acquire, actor: Actor) -> Acquired:
         worker = workers.expect(tx.workers.lock([worker_id]).get(worker_id), worker_id, body.instance)

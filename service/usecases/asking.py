@@ -2,12 +2,14 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
 from service.domain.actor import LOCAL, Actor
 from service.usecases import leasing, settling
-from service.usecases.ports import Store
+from service.usecases.board import Board
+from service.usecases.ports import Store, Transaction
 from service.usecases.suggester import Suggester
 from service.wire.lease import Ask, Lease
 
@@ -23,22 +25,28 @@ async def ask(
 ) -> tuple[Lease, ...]:
     """Leases for queued trials; if there are none, wait for suggestions as long as the asker is willing to."""
     claim = partial(leasing.ask, study=study, body=body, ttl_seconds=ttl_seconds, actor=actor)
-    leases = await store.write(claim, urgent=True)
     if suggester is None:
-        return leases
+        return await store.write(claim, urgent=True)
+    board = suggester.board
+    leases = await _claimed(store, board, claim)
     suggester.want(study)
     if leases or not body.wait_seconds:
         return leases
     until = time.monotonic() + body.wait_seconds
-    async with suggester.board.ask(study) as turn:
-        leases = await store.write(claim, urgent=True)  # what was queued before we stood on the board wakes nobody
+    async with board.ask(study) as turn:
+        leases = await _claimed(store, board, claim)  # what was queued before we stood on the board wakes nobody
         # Only the waiting is cut short, never a claim: its leases would belong to nobody.
         while not leases and (left := until - time.monotonic()) > 0:
             with suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await turn.wait()
             turn.clear()
-            leases = await store.write(claim, urgent=True)
+            leases = await _claimed(store, board, claim)
     if not leases:
         await store.write(partial(settling.settle, name=study))
     return leases
+
+
+async def _claimed(store: Store, board: Board, claim: Callable[[Transaction], tuple[Lease, ...]]) -> tuple[Lease, ...]:
+    with board.claim():
+        return await store.write(claim, urgent=True)

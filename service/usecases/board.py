@@ -6,8 +6,8 @@ A thousand idle askers cost nothing: a queued trial wakes one of them, not all. 
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from typing import Protocol
 
@@ -21,6 +21,7 @@ _LOOK_SECONDS = 15.0
 _RETRY_SECONDS = 1.0
 # The timers of this machine and the clock of the database do not tick alike.
 _MARGIN_SECONDS = 0.02
+_STAND_BACK_SECONDS = 0.02
 
 
 class Listener(Protocol):
@@ -46,6 +47,8 @@ class Board:
         self._present = 0
         self._reader: asyncio.Task[None] | None = None
         self._reading = asyncio.Event()
+        self._claiming = 0
+        self._calm = asyncio.Event()
         self.listeners: list[Listener] = []
         self.read_up_to = -1
 
@@ -78,6 +81,25 @@ class Board:
                 yield told
             finally:
                 self._watchers[study].discard(told)
+
+    @contextmanager
+    def claim(self) -> Iterator[None]:
+        """Claim trials: those who suggest new ones stand back meanwhile."""
+        self._claiming += 1
+        self._calm.clear()
+        try:
+            yield
+        finally:
+            self._claiming -= 1
+            if not self._claiming:
+                self._calm.set()
+
+    async def calm(self) -> None:
+        """Return once nobody is claiming, or after a moment: where claims never end somebody must suggest, too."""
+        if self._claiming:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_STAND_BACK_SECONDS):
+                    await self._calm.wait()
 
     def tell_watchers(self, study: str) -> None:
         """Let those who watch a study know that something is new in it."""

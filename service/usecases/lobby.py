@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from functools import partial
 
 from service.domain.errors import BasinError
@@ -159,6 +159,10 @@ class Lobby:
             self.queued(name, None)
         if not self._guests and self._reader is not None:
             self._close()
+
+    def claim(self) -> AbstractContextManager[None]:
+        """Claim trials: those who suggest new ones stand back meanwhile."""
+        return self._board.claim()
 
     async def _open(self) -> None:
         """Have the studies read, if nobody waited until now."""

@@ -29,7 +29,6 @@ _AHEAD = 5
 _MOST_AHEAD = 20
 # So many wait at all times, however old; beyond that, what is taken next is made anew before more is added.
 _LEAST = 3
-_FRESH = 2
 _REST_SECONDS = 60.0
 _RUSH_SECONDS = 60.0
 _LOOK_SECONDS = 2.0
@@ -78,6 +77,8 @@ class Suggester:
         """Keep the queue of a study filled until nobody has asked for a while, or there is nothing more to suggest."""
         async with self.board.watch(study) as happened:
             while self.board.asking(study) or time.monotonic() - self._wanted[study] < _REST_SECONDS:
+                # What it takes of this process a claim that is under way would wait for.
+                await self.board.calm()
                 happened.clear()
                 try:
                     busy = await self._step(study)
@@ -108,14 +109,14 @@ class Suggester:
         if seen.study.state != "active":
             raise _NothingMore
         most = self._depth(study) if seen.paused > 0 or budget.may_add(seen.study) > 0 else 0
-        # Those behind are made anew when it is nearly their turn: until then more will be known.
-        stale = [place for place, trial in enumerate(seen.waiting[:_FRESH]) if suggesting.is_stale(trial, seen.ended)]
+        # Those behind are made anew when it is their turn: until then more will be known.
+        stale = bool(seen.waiting) and suggesting.is_stale(seen.waiting[0], seen.ended)
         if len(seen.waiting) >= most and not stale:
             return False
         if not await self._holds(study, seen):
             return False
-        fill = len(seen.waiting) < (min(_LEAST, most) if stale[:1] == [0] else most)
-        return await (self._fill(seen) if fill else self._renew(seen, seen.waiting[stale[0]].number))
+        fill = len(seen.waiting) < (min(_LEAST, most) if stale else most)
+        return await (self._fill(seen) if fill else self._renew(seen, seen.waiting[0].number))
 
     def _depth(self, study: str) -> int:
         """How many are to wait: a few, and as many more as have had to be waited for at once a moment ago."""

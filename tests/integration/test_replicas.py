@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
+import psycopg
 import pytest
 
 from service.domain.errors import DataDiffer
+from service.store.changes import Changes
 from service.store.opening import open_store
 from service.store.sql import SqlStore
 from service.usecases import studies, trials
@@ -24,6 +26,10 @@ PARAMS: dict[str, bool | int | float | str | None] = {
     "batch_size": 32,
     "optimizer": "adamw",
 }
+END_CONNECTIONS = """
+    SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'basin'
+"""
 
 
 async def create(store: SqlStore, *names: str) -> None:
@@ -119,6 +125,56 @@ def test_a_replica_hears_what_another_commits(postgres_url: str, monkeypatch: py
                 await asyncio.wait([waiting], timeout=0.2)
 
     asyncio.run(asyncio.wait_for(scene(), PATIENCE))
+
+
+def test_a_replica_need_not_read_what_it_has_written(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database tells it of its own commits as well, and may do so before it has noted them itself."""
+    monkeypatch.setattr("service.store.changes._POLL_SECONDS", PATIENCE)
+    heard, go_on = threading.Event(), threading.Event()
+
+    def hear(self: Changes, writer: int, last_id: int) -> None:
+        hears(self, writer, last_id)
+        heard.set()
+
+    hears = Changes.heard
+    monkeypatch.setattr(Changes, "heard", hear)
+
+    async def scene() -> None:
+        async with replicas(postgres_url, 1) as (store,):
+            last = 0
+            while not heard.is_set():  # it may not listen yet
+                await create(store, f"study {last}")
+                last += 1
+            heard.clear()
+            note = store._writer._committed
+            monkeypatch.setattr(store._writer, "_committed", lambda events: (go_on.wait(PATIENCE), note(events)))
+            waiting = asyncio.create_task(store.wait_for_events(last, PATIENCE))
+            await enqueue(store, "study 0", 1)
+            assert await asyncio.to_thread(heard.wait, PATIENCE)
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert not waiting.done()
+            go_on.set()
+            await waiting
+
+    asyncio.run(asyncio.wait_for(scene(), PATIENCE))
+
+
+def test_a_reader_that_rested_while_the_database_was_away_is_none_the_wiser(postgres_url: str) -> None:
+    ended: list[bool] = []
+
+    async def scene() -> None:
+        async with replicas(postgres_url, 1) as (store,):
+            await create(store, "kept")
+            for _ in range(3):
+                reads = [store.read(partial(seq_of, "kept")) for _ in range(8)]
+                assert set(await asyncio.gather(*reads)) == {1}
+                with psycopg.connect(postgres_url, autocommit=True) as administrator:
+                    ended.extend(row[0] for row in administrator.execute(END_CONNECTIONS))
+
+
+    asyncio.run(asyncio.wait_for(scene(), PATIENCE))
+    assert ended.count(True) >= 4
 
 
 def test_writes_that_lock_each_other_out_are_carried_out_again(postgres_url: str) -> None:

@@ -15,6 +15,7 @@ from service.usecases.engine import Curve, Exhausted, History, Latest, Suggestio
 from service.usecases.mirrors import Mirrors
 from service.usecases.suggester import Suggester
 from service.wire.lease import Ask, Lease
+from tests.patience import PATIENCE
 from tests.unit.service.usecases.conftest import Desk
 
 T = TypeVar("T")
@@ -109,8 +110,8 @@ def test_suggestions_that_nobody_took_are_made_anew_when_a_result_arrives(desk: 
 
         async def knowing() -> bool:
             waiting = await queued(desk)
-            # Those further behind are made anew when it is nearly their turn.
-            return len(waiting) >= 2 and all(trial.params == {"lr": 1 / 3} for trial in waiting[:2])
+            # Those further behind are made anew when it is their turn.
+            return len(waiting) >= 2 and waiting[0].params == {"lr": 1 / 3}
 
         async def scene() -> None:
             await asyncio.to_thread(lambda: None)
@@ -118,6 +119,42 @@ def test_suggestions_that_nobody_took_are_made_anew_when_a_result_arrives(desk: 
 
         desk.complete(lease, values={"loss": 1})
         desk.run(scene())
+
+
+def test_nothing_is_suggested_while_somebody_claims(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.usecases.board._STAND_BACK_SECONDS", PATIENCE)
+    desk.study()
+    engine = Counting()
+
+    async def scene(suggester: Suggester) -> None:
+        with suggester.board.claim():
+            suggester.want("s")
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert not engine.asked
+        await until(asked)
+
+    async def asked() -> bool:
+        return bool(engine.asked)
+
+    with suggesting_with(desk, engine) as suggester:
+        desk.run(scene(suggester))
+
+
+def test_claims_that_never_end_do_not_keep_a_suggester_from_its_work(desk: Desk) -> None:
+    desk.study()
+    engine = Counting()
+
+    async def scene(suggester: Suggester) -> None:
+        with suggester.board.claim():
+            suggester.want("s")
+            await until(two_wait)
+
+    async def two_wait() -> bool:
+        return len(await queued(desk)) >= 2
+
+    with suggesting_with(desk, engine) as suggester:
+        desk.run(scene(suggester))
 
 
 def test_what_a_user_enqueued_is_left_as_it_is(desk: Desk) -> None:
