@@ -172,7 +172,6 @@ def test_a_reader_that_rested_while_the_database_was_away_is_none_the_wiser(post
                 with psycopg.connect(postgres_url, autocommit=True) as administrator:
                     ended.extend(row[0] for row in administrator.execute(END_CONNECTIONS))
 
-
     asyncio.run(asyncio.wait_for(scene(), PATIENCE))
     assert ended.count(True) >= 4
 
