@@ -71,6 +71,7 @@ _ANALYSTS = 2
 # Of a lease that has run out nobody may be told by an asker: it is looked for as well.
 _WATCH_SECONDS = 5.0
 _GATHER_SECONDS = 1.0
+_NOTE_SECONDS = 4.0
 _AHEAD_SECONDS = 1.0
 _ACTIVE = StudyQuery(states=("active",))
 
@@ -112,7 +113,7 @@ def build_app(settings: Settings, store: Store) -> Application:
     analyses = Analyses(store, search.analyst.stand_in(), mirrors, _in(reading), _in(analysing))
     charts = Charts(store, mirrors, Late(_sheets).stand_in(), _in(reading), most_points=settings.chart_points)
     ttl = settings.lease_ttl_seconds
-    attendance = Attendance(store, ttl, min(_GATHER_SECONDS, ttl / 60))
+    attendance = Attendance(store, ttl, min(_NOTE_SECONDS, ttl / 15))
     acquirer = Acquirer(
         store,
         Lobby(store, suggester),

@@ -14,7 +14,7 @@ from service.usecases.ports import Store, Transaction
 from service.usecases.record import worker_event
 
 _log = logging.getLogger(__name__)
-REST_TTLS = 2.0
+REST_TTLS = 4.0
 """A worker whose waiting is seen need not beat for so many times to live: it does so to tell of its GPUs."""
 AGAIN_TTLS = 0.75
 """Who waits for longer than so many times to live is noted again, before he is thought to be gone."""
