@@ -126,6 +126,7 @@ def build_app(settings: Settings, store: Store) -> Application:
         store=store,
         mirrors=mirrors,
         refusals=search.refusals.stand_in(),
+        created=lambda definition: suggesting.submit(search.load_for, definition),
         suggester=suggester,
         judge=Judge(store, engine, mirrors, _in(judging)),
         analyses=analyses,
@@ -204,7 +205,7 @@ async def _load(search: Parts, store: Store) -> None:
     await asyncio.to_thread(search.load)
     with suppress(BasinError):  # where the database is away, they are made ready when they are asked for
         active = await store.read(lambda tx: tx.studies.list(_ACTIVE).items)
-        await asyncio.to_thread(search.make_ready, [study.definition for study in active])
+        await asyncio.to_thread(search.make_ready, active)
     gc.collect()
     settle_memory()
 

@@ -33,6 +33,7 @@ class Services:
     draw_seed: Callable[[], int]
     draw_bytes: Callable[[int], bytes] = secrets.token_bytes
     refusals: Callable[[StudyDefinition], Sequence[FieldError]] = lambda _: ()
+    created: Callable[[StudyDefinition], object] = lambda _: None
     suggester: Suggester | None = None
     judge: Judge | None = None
     analyses: Analyses | None = None

@@ -6,6 +6,7 @@ A server is ready without, and has them loaded when it has been ready for a whil
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from service.domain.study import Study
 from service.late import Late
 from service.usecases.analysis.analyst import Analyst
 from service.wire.problem import FieldError
@@ -31,10 +32,14 @@ class Parts:
         for part in (self.engine, self.analyst, self.refusals):
             part.get()
 
-    def make_ready(self, definitions: Sequence[StudyDefinition]) -> None:
+    def make_ready(self, studies: Sequence[Study]) -> None:
         """Start the processes that these studies will need."""
-        for definition in definitions:
-            self.engine.get().make_ready(definition)
+        for study in studies:
+            self.engine.get().make_ready(study.definition, study.next_number)
+
+    def load_for(self, definition: StudyDefinition) -> None:
+        """Load what the first suggestions of a new study need."""
+        self.engine.get().load(definition)
 
     def close(self) -> None:
         """End the processes of the engine, if it has been made."""

@@ -67,6 +67,7 @@ async def create(
         study, told = await warming.create(services.store, services.mirrors, definition, seed, sender(request))
     except NameTaken as taken:
         raise NameTaken(taken.message, [_TAKEN]) from None
+    services.created(definition)
     view = StudyView(study, {}, None)
     if told is not None:
         view = await services.store.read(lambda tx: reading.study_view(tx, services.mirrors, study.name))

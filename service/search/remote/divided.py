@@ -1,9 +1,10 @@
 """The engine of a server: light calls are answered by the thread that makes them, heavy ones by two other processes."""
 
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from service.domain.trial import Trial
-from service.search import auto
+from service.search import ahead, auto
 from service.search.remote.engine import RemoteEngine
 from service.usecases.engine import Curve, Engine, History, Latest, Promotion, Suggestion, Verdict
 from service.wire.sampler import GpSampler, TpeSampler
@@ -12,6 +13,7 @@ from service.wire.study import StudyDefinition
 Weight = Literal["light", "brisk", "slow"]
 MANY_TRIALS = 2_000
 MANY_FOR_TPE = 20
+_SOON = 200
 _LIGHT = frozenset({"tpe", "cmaes", "random", "qmc", "grid", "brute_force", "nsga2", "nsga3"})
 _TORCH = ("torch", "optuna._gp.gp")
 _SCIKIT = ("sklearn.gaussian_process",)
@@ -25,12 +27,10 @@ def weight(history: History) -> Weight:
     and is asked a few times for each result. The others need 0.5 to 5 ms, less than it is worth to bring another
     process up to date. `gp` and `auto` begin with points that no model makes.
     """
-    definition, count = history.study.definition, len(history.trials)
-    if modelled(definition):
-        return "slow" if count >= _startup(definition) else "light"
-    if count >= (MANY_FOR_TPE if _is_tpe(definition) else MANY_TRIALS):
-        return "brisk"
-    return "light"
+    definition = history.study.definition
+    if len(history.trials) < _light_until(definition):
+        return "light"
+    return "slow" if modelled(definition) else "brisk"
 
 
 def weight_to_promote(history: History) -> Weight:
@@ -52,20 +52,30 @@ class DividedEngine:
     """Engines that answer alike. Verdicts are light; some suggestions and promotions are not.
 
     Who needs ten milliseconds does not stand behind who needs seconds: each has a process of its own. The slow one is
-    started, and loads what it will need, while its first study still gets its light suggestions.
+    started, and loads what it will need, while its first study still gets its light suggestions. What light ones need
+    is loaded here, by `load`.
     """
 
-    def __init__(self, here: Engine, brisk: RemoteEngine, slow: RemoteEngine) -> None:
+    def __init__(
+        self,
+        here: Engine,
+        brisk: RemoteEngine,
+        slow: RemoteEngine,
+        *,
+        load: Callable[[Sequence[str]], None] = ahead.load_beside,
+    ) -> None:
         self.name = here.name
         self._here = here
         self._brisk = brisk
         self._slow = slow
+        self._load = load
+        self._loaded: set[str] = set()
 
     def suggest(self, history: History, number: int) -> Suggestion:
         """The point for a trial; Exhausted if every point has been suggested."""
         heft = weight(history)
         if heft == "light":
-            self.make_ready(history.study.definition)
+            self.make_ready(history.study.definition, len(history.trials))
         elif heft == "brisk" and len(history.trials) < MANY_TRIALS and not self._brisk.ready:
             self._brisk.make_ready()
             heft = "light"  # it is a matter of milliseconds: here they pass sooner than a process starts
@@ -79,12 +89,21 @@ class DividedEngine:
         """Whether a running trial goes on after what it just reported."""
         return self._here.judge(history, trial, curve, latest)
 
-    def make_ready(self, definition: StudyDefinition) -> None:
+    def make_ready(self, definition: StudyDefinition, trials: int = 0) -> None:
         """Start the process that will make a study's suggestions sooner or later; nobody waits for that."""
+        self.load(definition, trials)
         if modelled(definition) or definition.scheduler.type == "auto":
             self._slow.make_ready(_needed(definition))
-        elif _is_tpe(definition):
-            self._brisk.make_ready()
+        elif _is_tpe(definition) or trials >= MANY_TRIALS - _SOON:
+            self._brisk.make_ready(ahead.needed(definition))
+
+    def load(self, definition: StudyDefinition, trials: int = 0) -> None:
+        """Load here what a study's light suggestions need, if some are still to come; nobody waits for that."""
+        if trials >= _light_until(definition):
+            return
+        if new := [module for module in ahead.needed(definition) if module not in self._loaded]:
+            self._loaded.update(new)
+            self._load(new)
 
     def close(self) -> None:
         """End the other processes."""
@@ -100,8 +119,10 @@ def _is_tpe(definition: StudyDefinition) -> bool:
     return isinstance(sampler, TpeSampler) or (sampler.type == "auto" and auto.plan(definition).model.name == "tpe")
 
 
-def _startup(definition: StudyDefinition) -> int:
-    """How many trials there are, at the least, before a Gaussian process is asked."""
+def _light_until(definition: StudyDefinition) -> int:
+    """How many trials there are before suggestions are heavy: before a model is asked, or there is much to look at."""
+    if not modelled(definition):
+        return MANY_FOR_TPE if _is_tpe(definition) else MANY_TRIALS
     sampler = definition.sampler
     return sampler.startup_trials if isinstance(sampler, GpSampler) else auto.STARTUP
 

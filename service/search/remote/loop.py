@@ -1,12 +1,11 @@
 """What the other process does: it keeps copies of histories up to date, and has its engine answer calls."""
 
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from importlib import import_module
+from collections.abc import Callable
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
+from service.search.ahead import load
 from service.search.engine import OptunaEngine
 from service.search.remote.changes import Copy
 from service.search.remote.messages import Answer, Begin, Call, Forget, Key, Load, Ready, Update
@@ -24,19 +23,13 @@ def serve(receive: Callable[[], Any], send: Callable[[Answer | Ready], None]) ->
             case Begin(options):
                 engine = OptunaEngine(**options)
             case Load(modules):
-                _load(modules)
+                load(modules)
             case Update(key, changes):
                 copies.setdefault(key, Copy()).take(changes)
             case Forget(key):
                 copies.pop(key, None)
             case Call():
                 send(_answer(engine, copies.setdefault(message.key, Copy()), message))
-
-
-def _load(modules: Sequence[str]) -> None:
-    for module in modules:
-        with suppress(ImportError):  # whoever needs it in earnest will say so
-            import_module(module)
 
 
 def _answer(engine: OptunaEngine, copy: Copy, call: Call) -> Answer:

@@ -300,6 +300,38 @@ def test_before_anybody_asks_the_process_is_started_that_will_be_needed(
     assert (brisk.started, slow.started) == started
 
 
+@pytest.mark.parametrize(
+    ("fields", "trials", "here"),
+    [
+        ({"sampler": "cmaes", "scheduler": "none"}, 0, ["cmaes"]),
+        ({"sampler": "qmc", "scheduler": "none"}, 0, ["scipy.stats.qmc"]),
+        ({"sampler": "auto"}, 0, ["scipy.stats.qmc"]),
+        ({"sampler": "auto"}, 100, []),
+        ({"sampler": "cmaes", "scheduler": "none"}, MANY_TRIALS, []),
+        ({"sampler": "random", "scheduler": "none"}, 0, []),
+    ],
+)
+def test_what_light_suggestions_need_is_loaded_before_anybody_asks(
+    fields: dict[str, Any], trials: int, here: list[str]
+) -> None:
+    loads: list[Sequence[str]] = []
+    remote = RemoteEngine(start=Inside())
+    divided = DividedEngine(OptunaEngine(), remote, RemoteEngine(start=Inside()), load=loads.append)
+    for _ in range(2):
+        divided.make_ready(study(1, **fields).definition, trials)
+    assert loads == ([here] if here else []), "once"
+
+
+def test_a_study_that_will_have_many_trials_has_its_process_ready() -> None:
+    brisk = Inside()
+    divided = DividedEngine(OptunaEngine(), RemoteEngine(start=brisk), RemoteEngine(start=Inside()))
+    definition = study(1, sampler="cmaes", scheduler="none").definition
+    divided.make_ready(definition, MANY_TRIALS // 2)
+    assert brisk.started == 0
+    divided.make_ready(definition, MANY_TRIALS - 1)
+    assert [message.modules for message in brisk.sent if isinstance(message, Load)] == [("cmaes",)]
+
+
 def test_until_its_process_is_there_tpe_is_asked_here() -> None:
     class Late(Inside):
         def spoken(self) -> bool:
