@@ -1,5 +1,6 @@
 """The addresses of studies."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,6 +18,15 @@ def test_create_answers_the_study_its_address_and_its_tag(api: Api) -> None:
     assert study["definition"]["seed"] == SEED
     assert study["trials"] == dict.fromkeys(study["trials"], 0)
     assert study == api.ok("GET", "/v1/studies/s")
+
+
+def test_of_a_study_that_was_created_the_search_is_told(make_api: Callable[..., Api]) -> None:
+    """And of no other: what its first suggestions need is loaded then, which takes a second."""
+    told: list[str] = []
+    api = make_api(created=lambda definition: told.append(definition.name))
+    for path in ("/v1/studies?validate_only=true", "/v1/studies", "/v1/studies"):
+        api.post(path, STUDY)
+    assert told == ["s"]
 
 
 def test_a_seed_that_is_given_is_kept(api: Api) -> None:
