@@ -77,8 +77,9 @@ class Suggester:
         """Keep the queue of a study filled until nobody has asked for a while, or there is nothing more to suggest."""
         async with self.board.watch(study) as happened:
             while self.board.asking(study) or time.monotonic() - self._wanted[study] < _REST_SECONDS:
-                # What it takes of this process a claim that is under way would wait for.
-                await self.board.calm()
+                if not self.board.asking(study):
+                    # What it takes of this process a claim that is under way would wait for.
+                    await self.board.calm()
                 happened.clear()
                 try:
                     busy = await self._step(study)

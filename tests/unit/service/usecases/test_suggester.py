@@ -141,6 +141,24 @@ def test_nothing_is_suggested_while_somebody_claims(desk: Desk, monkeypatch: pyt
         desk.run(scene(suggester))
 
 
+def test_who_waits_for_a_trial_waits_for_nobody_who_claims(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.usecases.board._STAND_BACK_SECONDS", PATIENCE)
+    desk.study()
+    engine = Counting()
+
+    async def scene(suggester: Suggester) -> None:
+        with suggester.board.claim():
+            async with suggester.board.ask("s"):
+                suggester.want("s")
+                await until(asked)
+
+    async def asked() -> bool:
+        return bool(engine.asked)
+
+    with suggesting_with(desk, engine) as suggester:
+        desk.run(asyncio.wait_for(scene(suggester), PATIENCE / 2))
+
+
 def test_claims_that_never_end_do_not_keep_a_suggester_from_its_work(desk: Desk) -> None:
     desk.study()
     engine = Counting()
