@@ -12,10 +12,11 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from worker import isolation, launch, messages
 from worker.launch import Launch
+from worker.line import Line
 from worker.messages import Agreed, Command, Ended, Message, Reported, Task
 from worker.zygotes import ANY, CannotFork, Exit, Forked, Zygotes
 
@@ -126,9 +127,9 @@ class Process:
 
     async def begin(self, channel: socket.socket, first: bytes) -> None:
         """Hand over what it reads first, and begin to listen."""
-        reader, self._writer = await asyncio.open_connection(sock=channel)
-        self._writer.write(first)
-        self._listening = asyncio.ensure_future(self._listen(reader))
+        self._line = await Line.over(channel)
+        self._line.begin(first)
+        self._listening = asyncio.ensure_future(self._listen())
 
     async def messages(self) -> AsyncIterator[Message]:
         """What it says. The last is always `Ended`, whether it said so or not, and comes when nothing of it is left."""
@@ -140,10 +141,7 @@ class Process:
 
     async def send(self, command: Command | Agreed) -> None:
         """Tell it something; for nothing if it has ended."""
-        if not self._writer.is_closing():
-            with contextlib.suppress(ConnectionError):
-                self._writer.write(messages.encode(command))
-                await self._writer.drain()
+        self._line.say(messages.encode(command))
 
     async def end(self, *, stacks: bool = False, term: float = _TO_EXIT) -> None:
         """SIGTERM to its group, and SIGKILL after `term` seconds; with `stacks` its stacks go to its log before.
@@ -179,12 +177,12 @@ class Process:
             self._killed = True
             self._forked.signal(signal.SIGKILL)
 
-    async def _listen(self, reader: asyncio.StreamReader) -> None:
+    async def _listen(self) -> None:
         """Read until the line is closed, and a little longer than the process lives if something holds it open."""
         said: Ended | None = None
         trouble = ""
         buffer = bytearray()
-        while data := await self._read(reader):
+        while data := await self._read():
             buffer += data
             points = True
             try:
@@ -204,24 +202,23 @@ class Process:
                 await self._let_gather()
         await self._last(said, trouble)
 
-    async def _read(self, reader: asyncio.StreamReader) -> bytes:
+    async def _read(self) -> bytes:
         """What comes next; nothing once the line is closed, or held open by something that outlives the process."""
-        reading = asyncio.ensure_future(reader.read(_PIECE))
+        reading = asyncio.ensure_future(self._line.read(_PIECE))
         exited = self._forked.exited
         if not exited.done():
             either: list[asyncio.Future[Any]] = [reading, exited]
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         try:
             return await asyncio.wait_for(reading, _TO_EXIT)
-        except (TimeoutError, ConnectionError):
+        except TimeoutError:
             return b""
 
     async def _let_gather(self) -> None:
         """Leave the line alone for a moment. What is sent meanwhile is with the kernel, also if the process dies."""
-        line = cast(asyncio.Transport, self._writer.transport)
-        line.pause_reading()
+        self._line.rest()
         await asyncio.wait([self._forked.exited], timeout=_GATHER)
-        line.resume_reading()
+        self._line.listen()
 
     async def _last(self, said: Ended | None, trouble: str) -> None:
         """It has said all that it will: see it go, and say how."""
@@ -229,7 +226,7 @@ class Process:
         await asyncio.wait([exited], timeout=0 if trouble else _TO_EXIT)
         self._kill()
         self.exit = await exited
-        self._writer.close()
+        self._line.close()
         self._over.set()
         await self._heard.put(said or self._silent(self.exit, trouble))
 

@@ -175,8 +175,8 @@ def test_who_reports_every_moment_wakes_the_agent_seldom(
     reads: list[float] = []
     read = Process._read
 
-    async def counted(process: Process, reader: asyncio.StreamReader) -> bytes:
-        data = await read(process, reader)
+    async def counted(process: Process) -> bytes:
+        data = await read(process)
         reads.append(time.monotonic())
         return data
 
