@@ -6,7 +6,6 @@ order that crosses with the end of training would cost the last point and the re
 
 import asyncio
 import socket
-from contextlib import suppress
 from typing import Self, cast
 
 _MUCH = 1 << 20
@@ -61,15 +60,21 @@ class Line(asyncio.Protocol):
         self._transport.write(words)
 
     def say(self, word: bytes) -> None:
-        """Say something short; for nothing if nobody is there, or listens, any more."""
+        """Say something; for nothing if nobody is there any more. What does not go at once waits its turn."""
         if self._transport is None or self._transport.is_closing():
             return
-        if self._transport.get_write_buffer_size():
-            self._transport.write(word)
-            return
-        # Past the transport, which would close the line over a word that cannot be sent, with what it has not read.
-        with suppress(OSError):
-            self._channel.send(word, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+        sent = 0 if self._transport.get_write_buffer_size() else self._sent_at_once(word)
+        if sent < len(word):
+            self._transport.write(word[sent:])
+
+    def _sent_at_once(self, word: bytes) -> int:
+        """Past the transport, which would close the line over a word that nobody takes, with what it has not read."""
+        try:
+            return self._channel.send(word, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            return len(word)
 
     def rest(self) -> None:
         """Leave what is said with the kernel for now; it stays there also if the process dies."""

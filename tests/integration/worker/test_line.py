@@ -5,7 +5,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -90,6 +90,22 @@ def test_more_than_a_line_holds_waits_with_who_says_it() -> None:
     assert asyncio.run(scene()) == 8 * len(said)
 
 
+def test_what_cannot_be_said_at_once_waits_and_comes_whole() -> None:
+    """Its end may hear nothing for hours: a process that is stopped."""
+    words = [b"%06d\n" % number * 50 for number in range(3_000)]
+
+    async def scene() -> bytes:
+        ours, its = socket.socketpair()
+        line = await Line.over(ours)
+        for word in words:
+            line.say(word)
+        heard = await asyncio.to_thread(_hear, its, len(b"".join(words)))
+        line.close()
+        return heard
+
+    assert asyncio.run(scene()) == b"".join(words)
+
+
 def test_what_cannot_be_said_any_more_is_not() -> None:
     async def scene() -> bytes:
         ours, its = socket.socketpair()
@@ -106,6 +122,12 @@ def test_what_cannot_be_said_any_more_is_not() -> None:
     assert asyncio.run(scene()) == messages.encode(Started(pid=1))
 
 
-def _say(its: socket.socket, words: Any) -> None:
+def _hear(its: socket.socket, length: int) -> bytes:
+    its.settimeout(10)
+    with its, its.makefile("rb") as file:
+        return file.read(length)
+
+
+def _say(its: socket.socket, words: bytes) -> None:
     with its:
         its.sendall(words)
