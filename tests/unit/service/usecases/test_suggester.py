@@ -30,6 +30,9 @@ class Counting:
         self.points = points
         self.asked: list[int] = []
 
+    async def was_asked(self) -> bool:
+        return bool(self.asked)
+
     def suggest(self, history: History, number: int) -> Suggestion:
         self.asked.append(number)
         if len(history.trials) >= self.points and number not in history.trials:
@@ -58,6 +61,19 @@ def suggesting_with(desk: Desk, engine: Counting, owner: str = "me") -> Iterator
 def ask(desk: Desk, suggester: Suggester, wait: float = 5, **fields: Any) -> Coroutine[Any, Any, tuple[Lease, ...]]:
     body = Ask(worker="w", wait_seconds=wait, **fields)
     return asking.ask(desk.store, suggester, "s", body, ttl_seconds=60)
+
+
+def who_claims(desk: Desk, suggester: Suggester, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many claim at the time of each urgent write."""
+    claiming: list[int] = []
+    write = desk.store.write
+
+    async def seen(work: Callable[..., Any], *, urgent: bool = False) -> Any:
+        claiming.extend([suggester.board._claiming] * urgent)
+        return await write(work, urgent=urgent)
+
+    monkeypatch.setattr(desk.store, "write", seen)
+    return claiming
 
 
 async def until(true: Callable[[], Awaitable[bool]]) -> None:
@@ -132,13 +148,20 @@ def test_nothing_is_suggested_while_somebody_claims(desk: Desk, monkeypatch: pyt
             for _ in range(100):
                 await asyncio.sleep(0)
             assert not engine.asked
-        await until(asked)
-
-    async def asked() -> bool:
-        return bool(engine.asked)
+        await until(engine.was_asked)
 
     with suggesting_with(desk, engine) as suggester:
         desk.run(scene(suggester))
+
+
+def test_whoever_asks_claims(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.study()
+    desk.enqueue(1)
+    with suggesting_with(desk, Counting()) as suggester:
+        claiming = who_claims(desk, suggester, monkeypatch)
+        desk.run(ask(desk, suggester))
+        assert claiming == [1]
+        assert suggester.board._claiming == 0
 
 
 def test_who_waits_for_a_trial_waits_for_nobody_who_claims(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,10 +173,7 @@ def test_who_waits_for_a_trial_waits_for_nobody_who_claims(desk: Desk, monkeypat
         with suggester.board.claim():
             async with suggester.board.ask("s"):
                 suggester.want("s")
-                await until(asked)
-
-    async def asked() -> bool:
-        return bool(engine.asked)
+                await until(engine.was_asked)
 
     with suggesting_with(desk, engine) as suggester:
         desk.run(asyncio.wait_for(scene(suggester), PATIENCE / 2))
