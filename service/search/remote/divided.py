@@ -73,12 +73,11 @@ class DividedEngine:
 
     def suggest(self, history: History, number: int) -> Suggestion:
         """The point for a trial; Exhausted if every point has been suggested."""
-        heft = weight(history)
-        if heft == "light":
-            self.make_ready(history.study.definition, len(history.trials))
-        elif heft == "brisk" and len(history.trials) < MANY_TRIALS and not self._brisk.ready:
-            self._brisk.make_ready()
+        heft, trials = weight(history), len(history.trials)
+        if heft == "brisk" and trials < MANY_TRIALS and not self._brisk.ready:
             heft = "light"  # it is a matter of milliseconds: here they pass sooner than a process starts
+        if heft == "light":
+            self.make_ready(history.study.definition, trials)
         return self._at(heft).suggest(history, number)
 
     def promote(self, history: History, number: int) -> Promotion | None:
