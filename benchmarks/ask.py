@@ -17,7 +17,7 @@ import statistics
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -135,16 +135,21 @@ def _cell(
         ended = rounds[-1].ended if rounds else count
         rounds.append(uvloop.run(_ask(server.port, f"{sampler}-{count}", ended, pace, claims)))
     name = f"{kind}, {sampler}, {count:,} trials"
-    outcome.figure(f"{name}: claim p50", "ms", [bars.percentile(seen.waits, 50) * 1e3 for seen in rounds])
+    waits = [seen.waits for seen in rounds]
+    outcome.figure(f"{name}: claim p50", "ms", _milliseconds(waits, 50))
     outcome.figure(f"{name}: claims, one each", "s", [pace])
-    idle = [bars.percentile(seen.nothing, 99) * 1e3 for seen in rounds]
-    outcome.figure(f"{name}: an answer that needs nothing p99", "ms", idle)
-    late = outcome.figure(f"{name}: claim p99", "ms", [bars.percentile(seen.waits, 99) * 1e3 for seen in rounds])
+    nothing = [seen.nothing for seen in rounds]
+    outcome.figure(f"{name}: an answer that needs nothing p99", "ms", _milliseconds(nothing, 99))
+    late = outcome.figure(f"{name}: claim p99", "ms", _milliseconds(waits, 99))
     staleness = [statistics.median(seen.staleness) for seen in rounds]
     told = ", ".join(f"{one:.3g}" for one in late.rounds)
     print(f"{name}: a claim each {pace:.3g} s, p99 {told} ms, {staleness} behind", flush=True)
     outcome.bar(f"{name}: claim p99 of {claims}", late.median, at_most=15, unit="ms")
     outcome.bar(f"{name}: results it did not know", statistics.median(staleness), at_most=1, unit="median")
+
+
+def _milliseconds(rounds: Sequence[Sequence[float]], percent: float) -> list[float]:
+    return [bars.percentile(one, percent) * 1e3 for one in rounds]
 
 
 async def _ask(port: int, study: str, ended: int, pace: float, claims: int) -> Cell:
@@ -222,14 +227,11 @@ def _reports(outcome: Outcome, kind: str, server: ServerProcess, many: int) -> N
     for reporters in (1, 4):
         rounds = [uvloop.run(_report(server.port, reporters, 1_000 // POINTS)) for _ in range(ROUNDS)]
         name = f"{kind}, {many:,} trials x {POINTS} points, {reporters} reporting"
-
-        def waits(percent: float, judged: bool, rounds: list[Waits] = rounds) -> list[float]:
-            return [bars.percentile(one[judged], percent) * 1e3 for one in rounds]
-
-        outcome.figure(f"{name}: report p50", "ms", waits(50, judged=False))
-        outcome.figure(f"{name}: at rungs p50", "ms", waits(50, judged=True))
-        outcome.figure(f"{name}: at rungs p99", "ms", waits(99, judged=True))
-        late = outcome.figure(f"{name}: report p99", "ms", waits(99, judged=False))
+        every, judged = zip(*rounds, strict=True)
+        outcome.figure(f"{name}: report p50", "ms", _milliseconds(every, 50))
+        outcome.figure(f"{name}: at rungs p50", "ms", _milliseconds(judged, 50))
+        outcome.figure(f"{name}: at rungs p99", "ms", _milliseconds(judged, 99))
+        late = outcome.figure(f"{name}: report p99", "ms", _milliseconds(every, 99))
         outcome.bar(f"{name}: report p99", late.median, at_most=10, unit="ms")
 
 
