@@ -168,7 +168,7 @@ class ArtifactsConformance:
                     def __getattr__(self, name: str) -> Any:
                         return getattr(self.file, name)
 
-                monkeypatch.setattr(draft, "_file", Full(draft._file))  # type: ignore[attr-defined]
+                monkeypatch.setattr(draft, "_file", Full(vars(draft)["_file"]))
                 await draft.write(b"does not")
 
         with pytest.raises(refusal):
