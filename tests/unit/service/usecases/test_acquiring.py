@@ -6,8 +6,10 @@ import pytest
 
 from service.domain.errors import RequestReused, WorkerNotFound, WorkerTaken
 from service.usecases import studies
+from service.usecases.lobby import Lobby
 from tests.unit.service.usecases.conftest import Desk
 from tests.unit.service.usecases.fleet import Fleet, instance
+from tests.unit.service.usecases.test_suggester import Counting, suggesting_with, who_claims
 
 
 @pytest.fixture
@@ -28,6 +30,19 @@ def test_higher_priority_first_then_the_study_that_runs_least(fleet: Fleet) -> N
         fleet.desk.enqueue(2, study=name)
     assert served(fleet) == ["high", "high", "also low", "low", "also low", "low"]
     assert served(fleet) == []
+
+
+def test_a_worker_that_is_granted_a_trial_claims(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that suggesters stand back from it, as from those who ask."""
+    desk.study()
+    desk.enqueue(1)
+    with suggesting_with(desk, Counting()) as suggester:
+        fleet = Fleet(desk, Lobby(desk.store, suggester))
+        fleet.join()
+        claiming = who_claims(desk, suggester, monkeypatch)
+        assert fleet.leases()
+        assert claiming == [1]
+        assert suggester.board._claiming == 0
 
 
 def test_what_runs_already_counts(fleet: Fleet) -> None:

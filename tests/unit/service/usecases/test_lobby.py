@@ -21,7 +21,7 @@ from tests.conformance.samples import worker_id
 from tests.patience import PATIENCE
 from tests.unit.service.usecases.conftest import Desk
 from tests.unit.service.usecases.fleet import Fleet, counting, until
-from tests.unit.service.usecases.test_suggester import Counting, suggesting_with, who_claims
+from tests.unit.service.usecases.test_suggester import Counting, suggesting_with
 
 LONG = 30
 DONE = Complete.model_validate({"token": 1, "outcome": "completed", "values": {"loss": 0.5}})
@@ -77,19 +77,6 @@ def test_a_waiting_worker_has_suggestions_made_for_it(fleet: Fleet) -> None:
     fleet.join()
     (lease,) = fleet.leases(wait_seconds=LONG)
     assert lease.params == {"lr": 0.5}
-
-
-def test_a_worker_that_is_granted_a_trial_claims(
-    fleet: Fleet, suggester: Suggester, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """So that suggesters stand back from it, as from those who ask."""
-    fleet.join()
-    fleet.desk.study()
-    fleet.desk.enqueue(1)
-    claiming = who_claims(fleet.desk, suggester, monkeypatch)
-    assert fleet.leases()
-    assert claiming == [1]
-    assert suggester.board._claiming == 0
 
 
 def test_a_study_that_is_created_while_a_worker_waits(fleet: Fleet, lobby: Lobby) -> None:
