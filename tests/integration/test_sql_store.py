@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import partial
 
 import pytest
@@ -15,6 +16,8 @@ from service.usecases.ports import Store, Transaction
 from tests.conformance.samples import definition
 from tests.conformance.store import StoreConformance
 from tests.patience import PATIENCE
+
+Work = Callable[[Transaction], str]
 
 
 class TestSqliteStore(StoreConformance):
@@ -38,64 +41,48 @@ def test_who_hurries_passes_those_who_are_at_work(database_url: str, others: int
     """Once few are left: before, many share one commit. Whoever let others pass is served once, and answered."""
     names = [f"other{number}" for number in range(others)]
     order: list[str] = []
-
-    async def scene(store: Store) -> None:
-        gate, first = Held(order, "gate"), Held(order, names[0])
-        waiting = [asyncio.create_task(store.write(gate))]
-        await gate.begins()
-        # While somebody is at work these come, and will be taken together.
-        works: list[Callable[[Transaction], str]] = [
-            first,
-            *(partial(added, order=order, name=name) for name in names[1:]),
-        ]
-        waiting += [asyncio.create_task(store.write(work)) for work in works]
-        await asyncio.sleep(0)
-        gate.go_on()
-        await first.begins()
-        urgent = asyncio.create_task(store.write(partial(added, order=order, name="urgent"), urgent=True))
-        await asyncio.sleep(0)
-        first.go_on()
-        assert await urgent == "urgent"
-        assert await asyncio.gather(*waiting) == ["gate", *names]
-
-    store = open_store(database_url)
-    try:
-        asyncio.run(scene(store))
-    finally:
-        store.close()
+    first = Held(order, names[0])
+    works: list[Work] = [first, *(partial(added, order=order, name=name) for name in names[1:])]
+    with closing(open_store(database_url)) as store:
+        assert asyncio.run(one_hurries(store, order, works, meanwhile=first)) == ["gate", *names]
     assert order == ["gate", *names[:place], "urgent", *names[place:]]
 
 
 def test_what_was_undone_and_then_let_others_pass_is_written_all_the_same(database_url: str) -> None:
     """The first try is undone for one that is refused; in the second somebody hurries before it is their turn."""
     order: list[str] = []
+    refused = Held(order, "refused", NameTaken("it is refused"))
 
     async def scene(store: Store) -> None:
-        gate, refused = Held(order, "gate"), Held(order, "refused", NameTaken("it is refused"))
-        waiting = [asyncio.create_task(store.write(gate))]
-        await gate.begins()
-        works: list[Callable[[Transaction], str]] = [partial(added, order=order, name=name) for name in "ab"]
-        works.append(refused)
-        waiting += [asyncio.create_task(store.write(work)) for work in works]
-        await asyncio.sleep(0)
-        gate.go_on()
-        await refused.begins()
-        urgent = asyncio.create_task(store.write(partial(added, order=order, name="urgent"), urgent=True))
-        await asyncio.sleep(0)
-        refused.go_on()
-        assert await urgent == "urgent"
-        answers = await asyncio.gather(*waiting, return_exceptions=True)
+        works: list[Work] = [*(partial(added, order=order, name=name) for name in "ab"), refused]
+        answers = await one_hurries(store, order, works, meanwhile=refused)
         assert answers[:3] == ["gate", "a", "b"]
         assert isinstance(answers[3], NameTaken)
         page = await store.read(lambda tx: tx.studies.list(StudyQuery()))
         assert {study.name for study in page.items} == {"gate", "a", "b", "urgent"}
 
-    store = open_store(database_url)
-    try:
+    with closing(open_store(database_url)) as store:
         asyncio.run(scene(store))
-    finally:
-        store.close()
     assert order == ["gate", "a", "b", "a", "urgent", "b", "b"], "the refusal undoes twice those that are tried with it"
+
+
+async def one_hurries(
+    store: Store, order: list[str], works: Sequence[Work], *, meanwhile: "Held"
+) -> list[str | BaseException]:
+    """The answers of works that are taken together, and while one of them is at work somebody hurries."""
+    gate = Held(order, "gate")
+    waiting = [asyncio.create_task(store.write(gate))]
+    await gate.begins()
+    # They come while somebody is at work.
+    waiting += [asyncio.create_task(store.write(work)) for work in works]
+    await asyncio.sleep(0)
+    gate.go_on()
+    await meanwhile.begins()
+    urgent = asyncio.create_task(store.write(partial(added, order=order, name="urgent"), urgent=True))
+    await asyncio.sleep(0)
+    meanwhile.go_on()
+    assert await urgent == "urgent"
+    return await asyncio.gather(*waiting, return_exceptions=True)
 
 
 def added(tx: Transaction, order: list[str], name: str) -> str:
