@@ -4,10 +4,7 @@ import asyncio
 import gc
 import logging
 import platform
-import resource
 import secrets
-import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -17,8 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
-
-import uvicorn
 
 from service import logs
 from service.artifacts.opening import open_artifacts
@@ -35,6 +30,7 @@ from service.http.app import Application, create_app
 from service.http.services import Services
 from service.late import Late
 from service.search.parts import Parts
+from service.serving import CannotServe, address_of, listen, serve_on
 from service.store import engine as engines
 from service.store import migrating
 from service.store.opening import open_store
@@ -59,9 +55,6 @@ from service.wire.token import CreatedToken, NewToken, Token
 
 _log = logging.getLogger(__name__)
 _PATIENCE_SECONDS = 30.0
-_GRACE_SECONDS = 10
-_SILENT_SECONDS = 65
-"""How long a connection without requests is kept: workers call again within a minute, and need no new one then."""
 _SUGGESTERS = 4
 _JUDGES = 2
 # A request passes from thread to thread some three times. While one thinks, each pass waits for the interpreter, five
@@ -74,12 +67,6 @@ _GATHER_SECONDS = 1.0
 _NOTE_SECONDS = 4.0
 _AHEAD_SECONDS = 1.0
 _ACTIVE = StudyQuery(states=("active",))
-
-
-class CannotServe(BasinError):
-    """The server cannot start as it is told to."""
-
-    code = "cannot_serve"
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +215,7 @@ def serve(
     `leaving` is called when it is to stop and still answers: what was started beside it can take its leave.
     """
     logs.configure(settings.log_format, settings.log_level)
-    listening = _listen(settings.host, settings.port)
+    listening = listen(settings.host, settings.port)
     store = _open(settings)
     try:
         can_be_ruled(settings, store)
@@ -237,28 +224,13 @@ def serve(
         listening.close()
         raise
     app = build_app(settings, store)
-    address = _address(listening)
+    address = address_of(listening)
     settle_memory()
     sys.setswitchinterval(_SWITCH_SECONDS)
-    config = uvicorn.Config(
-        app,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-        timeout_keep_alive=_SILENT_SECONDS,
-    )
-    _open_many()
     _log.info("serving %s (Python %s, %s)", address, platform.python_version(), store.info.database)
     if ready is not None:
         ready(address)
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        # uvicorn stops gracefully at these and then raises them again: to be told to stop is no failure.
-        signal.signal(sign, lambda *_: None)
-    _Server(config, app, leaving).run(sockets=[listening])
+    serve_on(listening, app, leaving)
 
 
 def settle_memory() -> None:
@@ -315,31 +287,6 @@ def read_optuna(wish: Wish) -> Imported:
     return read(wish)
 
 
-class _Server(uvicorn.Server):
-    """A server that lets the streams of events end when it stops, and does not wait for them to end by themselves."""
-
-    def __init__(self, config: uvicorn.Config, app: Application, leaving: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._app = app
-        self._leaving = leaving
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop listening, let requests finish, then end."""
-        await asyncio.to_thread(self._leaving)
-        served = self._app.state.served
-        served.feed.close()
-        if served.services.acquirer is not None:
-            served.services.acquirer.close()
-        await super().shutdown(sockets)
-
-
-def _open_many() -> None:
-    """Open as many connections as the system lets us: each idle worker holds two."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
 def can_be_ruled(settings: Settings, store: Store) -> None:
     """Refuse to serve those who need a token while nobody has one with which tokens are made."""
     if not settings.needs_tokens or asyncio.run(store.read(tokens.has_admin)):
@@ -350,26 +297,6 @@ def can_be_ruled(settings: Settings, store: Store) -> None:
         "make one here with the same settings (basin token create --local --role admin --name NAME). "
         "If everybody who can reach this server may do anything, say --trust-network (BASIN_TRUST_NETWORK=true)"
     )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host.strip("[]"), port))
-    except OSError as error:
-        listening.close()
-        raise CannotServe(
-            f"cannot listen on {host} port {port}: {error.strerror} (choose another with --port)"
-        ) from error
-    listening.listen(2048)
-    return listening
-
-
-def _address(listening: socket.socket) -> str:
-    host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -42,6 +43,8 @@ Running = Callable[[], AbstractAsyncContextManager[None]]
 
 # The calls that come most often first: routes are tried one after the other.
 _FAMILIES = (leases, attempts, workers, trials, studies, exports, charts, analyses, finishing, events, access, meta)
+# Nobody sets it up here, and FastAPI would look for it in each request.
+_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 
 
 def create_app(services: Services, running: Running | None = None) -> FastAPI:
@@ -70,7 +73,14 @@ def create_app(services: Services, running: Running | None = None) -> FastAPI:
 
 def bare(*layers: Middleware) -> FastAPI:
     """The routes alone: enough to tell what they are."""
-    app = FastAPI(middleware=layers, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(
+        middleware=layers,
+        telemetry=_NO_TELEMETRY,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
     for family in _FAMILIES:
         # Not include_router(): a router inside a router matches each request twice.
         app.router.routes.extend(family.router.routes)

@@ -1,9 +1,10 @@
 """The workers in the database."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Row, delete, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from service.domain.errors import StoreUnavailable, WorkerNotFound
@@ -54,6 +55,17 @@ class SqlWorkers:
     def save(self, workers: Sequence[Worker]) -> None:
         """Write everything of these workers."""
         update_many(self._connection, _rows, [_values(worker) for worker in workers])
+
+    def seen(self, instances: Mapping[str, str], until: datetime) -> frozenset[str]:
+        """Note that those online of these live, until then for now, if they are of these instances; answers which."""
+        if not instances:
+            return frozenset()
+        # Locked in one order, too.
+        these = tuple_(_rows.c.id, _rows.c.instance).in_(list(instances.items()))
+        online = select(_rows.c.id).where(these, _rows.c.present.is_(True), _rows.c.expires_at > self._clock.now)
+        noted = update(_rows).where(_rows.c.id.in_(online.order_by(_rows.c.id).with_for_update()))
+        values = {"last_seen_at": self._clock.now, "expires_at": until}
+        return frozenset(self._connection.execute(noted.values(values).returning(_rows.c.id)).scalars())
 
     def silent(self) -> Sequence[Worker]:
         """Lock the workers that were told to be online and have not been heard of in time."""

@@ -18,7 +18,7 @@ from service.usecases.ports import Store, Transaction
 from service.wire.lease import Lease
 from service.wire.worker import Acquire, Acquired, Selectors
 
-_TRUSTED_SECONDS = 120.0
+_TRUSTED_SECONDS = 600.0
 """For so long a worker that found nothing need not look again: should it ever not be called, it is not for ever."""
 _MOST_KNOWN = 10_000
 
@@ -110,7 +110,7 @@ class Acquirer:
             if self._closing:
                 break
             await guest.wait(min(left, AGAIN_TTLS * self._ttl_seconds))
-            if guest.turn.is_set() and not self._closing:
+            if guest.called and not self._closing:
                 guest.look()
                 looked_at, heard_of = time.monotonic(), lobby.heard_of(worker_id)
                 seen, answer = await self._try(worker_id, body, actor)

@@ -16,8 +16,11 @@ from service.usecases.record import worker_event
 _log = logging.getLogger(__name__)
 REST_TTLS = 4.0
 """A worker whose waiting is seen need not beat for so many times to live: it does so to tell of its GPUs."""
-AGAIN_TTLS = 0.75
-"""Who waits for longer than so many times to live is noted again, before he is thought to be gone."""
+AGAIN_TTLS = 0.85
+"""Who waits for longer than so many times to live is noted again, before he is thought to be gone.
+
+The 50 s that workers usually wait are shorter than that: each of their polls is noted once, and wakes nobody between.
+"""
 
 
 @dataclass(slots=True)
@@ -59,12 +62,12 @@ class Attendance:
 
 def seen(tx: Transaction, instances: Mapping[str, str], ttl_seconds: float) -> None:
     """Write down that these workers live; those of another instance are left alone."""
+    until = tx.now + timedelta(seconds=ttl_seconds)
+    gone = instances.keys() - tx.workers.seen(instances, until)
     after: list[Worker] = []
-    for worker in tx.workers.lock(sorted(instances)).values():
-        if worker.instance != instances[worker.id]:
-            continue
-        here = replace(worker, present=True, last_seen_at=tx.now, expires_at=tx.now + timedelta(seconds=ttl_seconds))
-        if worker.state(tx.now) == "offline":
+    for worker in tx.workers.lock(sorted(gone)).values():
+        if worker.instance == instances[worker.id]:
+            here = replace(worker, present=True, last_seen_at=tx.now, expires_at=until)
             worker_event(tx, here, "worker.online")
-        after.append(here)
+            after.append(here)
     tx.workers.save(after)

@@ -60,9 +60,9 @@ class Board:
     async def ask(self, study: str) -> AsyncIterator[asyncio.Event]:
         """Wait for trials of a study: the event is set when it is this asker's turn to look. Enter, look, then wait."""
         turn = asyncio.Event()
-        async with self._there():
+        async with self.there():
             self._askers[study].append(turn)
-            self._tell_watchers(study)
+            self.tell_watchers(study)
             try:
                 yield turn
             finally:
@@ -75,7 +75,7 @@ class Board:
     async def watch(self, study: str) -> AsyncIterator[asyncio.Event]:
         """Be told of anything that happens in a study, those who ask included."""
         told = asyncio.Event()
-        async with self._there():
+        async with self.there():
             self._watchers[study].add(told)
             try:
                 yield told
@@ -101,18 +101,9 @@ class Board:
                 async with asyncio.timeout(_STAND_BACK_SECONDS):
                     await self._calm.wait()
 
-    def tell_watchers(self, study: str) -> None:
-        """Let those who watch a study know that something is new in it."""
-        self._tell_watchers(study)
-
     @asynccontextmanager
     async def there(self) -> AsyncIterator[None]:
         """Be somebody for whom the outbox is read."""
-        async with self._there():
-            yield
-
-    @asynccontextmanager
-    async def _there(self) -> AsyncIterator[None]:
         self._present += 1
         if self._reader is None:
             self._reading.clear()
@@ -160,7 +151,7 @@ class Board:
         elif event.data.get("state") == "queued":
             avoid, wait = event.data.get("avoid"), event.data.get("wait_seconds", 0.0)
             self._later(event.study, wait, avoid, event.data.get("avoid_seconds", wait))
-        self._tell_watchers(event.study)
+        self.tell_watchers(event.study)
 
     def _later(self, study: str, wait: float, avoid: str | None, avoid_wait: float) -> None:
         """Tell of a queued trial when it is due, and once more when it may go to any node."""
@@ -183,7 +174,8 @@ class Board:
                 turn.set()
                 return
 
-    def _tell_watchers(self, study: str) -> None:
+    def tell_watchers(self, study: str) -> None:
+        """Let those who watch a study know that something is new in it."""
         for told in self._watchers[study]:
             told.set()
 

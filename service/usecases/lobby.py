@@ -31,30 +31,38 @@ _RERUNS = TrialQuery(states=("queued",), purposes=("confirm", "refit", "reproduc
 
 
 class Guest:
-    """A worker that waits. `turn` is set when it is to look; `up_to` is the event up to which the lobby had heard."""
+    """A worker that waits. `called` when it is to look; `up_to` is the event up to which the lobby had heard."""
 
     def __init__(self, worker: Worker, selectors: Selectors, up_to: int) -> None:
         self.worker = worker
         self.selectors = selectors
         self.up_to = up_to
-        self.turn = asyncio.Event()
+        self.called = False
         self.called_for: set[str] = set()
+        self._awake = asyncio.Event()
 
     def wants(self, study: Study) -> bool:
         """Whether a study is one for this worker."""
         return serves(self.worker, study.definition) and chosen(self.selectors, study.definition)
 
+    def call(self) -> None:
+        """It is to look."""
+        self.called = True
+        self._awake.set()
+
     async def wait(self, seconds: float) -> None:
-        """Wait for the turn, or so long."""
+        """Wait to be called, or so long."""
+        # Not asyncio.timeout(), which cancels and catches: a thousand of these end in vain all the time.
+        alarm = asyncio.get_running_loop().call_later(seconds, self._awake.set)
         try:
-            async with asyncio.timeout(seconds):
-                await self.turn.wait()
-        except TimeoutError:
-            return
+            await self._awake.wait()
+        finally:
+            alarm.cancel()
+        self._awake.clear()
 
     def look(self) -> None:
-        """Use the turn: whoever looks now sees all that it was called for."""
-        self.turn.clear()
+        """Use the call: whoever looks now sees all that it was called for."""
+        self.called = False
         self.called_for.clear()
 
 
@@ -104,7 +112,7 @@ class Lobby:
     def call_all(self) -> None:
         """Call everybody who waits."""
         for guest in self._guests:
-            guest.turn.set()
+            guest.call()
 
     def heard(self, event: Event) -> None:
         """Look again at a study that has changed; call a worker that has; hand on what a trial's end makes room for."""
@@ -112,7 +120,7 @@ class Lobby:
             self._heard_of_workers[event.worker] += 1
             for guest in self._guests:
                 if guest.worker.id == event.worker:
-                    guest.turn.set()
+                    guest.call()
             return
         self._heard += 1
         if event.study is not None and event.type.startswith("study."):
@@ -128,11 +136,11 @@ class Lobby:
             # It hands out nothing, as far as is known: perhaps it has reruns now.
             self._changed.add(study)
             self._news.set()
-        free = [guest for guest in self._of_study.get(study, ()) if not guest.turn.is_set()]
+        free = [guest for guest in self._of_study.get(study, ()) if not guest.called]
         guest = next((one for one in free if one.worker.name != avoid), free[0] if free else None)
         if guest is not None:
             guest.called_for.add(study)
-            guest.turn.set()
+            guest.call()
 
     def _makes_room(self, event: Event) -> bool:
         study = self._studies.get(event.study or "")

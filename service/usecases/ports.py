@@ -262,6 +262,9 @@ class Workers(Protocol):
     def save(self, workers: Sequence[Worker]) -> None:
         """Write everything of these workers."""
 
+    def seen(self, instances: Mapping[str, str], until: datetime) -> frozenset[str]:
+        """Note that those online of these live, until then for now, if they are of these instances; answers which."""
+
     def silent(self) -> Sequence[Worker]:
         """Lock the workers that were told to be online and have not been heard of in time."""
 

@@ -71,6 +71,30 @@ class FleetConformance:
             bench.writing.workers.add(one)
         assert [one.id for one in bench.writing.workers.silent()] == [worker_id(1), worker_id(4)]
 
+    def test_seen_are_those_online_that_are_of_these_instances(self, bench: Bench) -> None:
+        now = bench.read(lambda tx: tx.now)
+        given = (
+            worker(1, expires_at=now + _HOUR),
+            worker(2, expires_at=now + _HOUR),
+            worker(3, expires_at=now - timedelta(seconds=1)),
+            worker(4, expires_at=now + _HOUR, present=False),
+            worker(5, expires_at=now + _HOUR, drain="finish"),
+            worker(6, expires_at=now + _HOUR),
+        )
+        for one in given:
+            bench.writing.workers.add(one)
+        until = now + 2 * _HOUR
+        instances = {one.id: one.instance for one in given[:5]} | {worker_id(2): "f" * 32, worker_id(9): "9" * 32}
+        assert bench.writing.workers.seen(instances, until) == {worker_id(1), worker_id(5)}
+        assert bench.writing.workers.seen({}, until) == set()
+        for one in given:
+            here = bench.reading.workers.get(one.id)
+            if one.id in {worker_id(1), worker_id(5)}:
+                assert here.last_seen_at >= now
+                assert here == replace(one, last_seen_at=here.last_seen_at, expires_at=until)
+            else:
+                assert here == one
+
     def test_a_removed_worker_is_gone(self, bench: Bench) -> None:
         bench.writing.workers.add(worker(1))
         for _ in range(2):

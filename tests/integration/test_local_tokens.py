@@ -8,11 +8,11 @@ from typing import TypeVar
 import pytest
 
 from service import bootstrap
-from service.bootstrap import CannotServe
 from service.config import Settings
 from service.domain.audit import AuditQuery
 from service.domain.errors import SchemaMismatch, TokenNotFound
 from service.domain.token import digest
+from service.serving import CannotServe
 from service.store.opening import open_store
 from service.usecases.ports import Transaction
 from service.wire.token import NewToken

@@ -122,6 +122,14 @@ class MemoryWorkers:
             if self._table.get(None, worker.id) is not None:
                 self._table.put(None, worker.id, own_worker(worker))
 
+    def seen(self, instances: Mapping[str, str], until: datetime) -> frozenset[str]:
+        """Note that those online of these live, until then for now, if they are of these instances; answers which."""
+        found = self.lock(list(instances)).values()
+        online = [one for one in found if one.present and one.expires_at > self._now]
+        noted = [one for one in online if one.instance == instances[one.id]]
+        self.save(replace(one, last_seen_at=self._now, expires_at=until) for one in noted)
+        return frozenset(one.id for one in noted)
+
     def silent(self) -> Sequence[Worker]:
         """Read the workers that were told to be online and have not been heard of in time."""
         rows = (worker for _, worker in sorted(self._table.of(None).items()))

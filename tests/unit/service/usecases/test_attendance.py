@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.usecases.attendance import Attendance
+from service.config import Settings
+from service.usecases.attendance import AGAIN_TTLS, Attendance
 from service.usecases.beating import Beat, beat_together
 from service.usecases.lobby import Lobby
 from service.wire.worker import Heartbeat
@@ -13,6 +14,7 @@ from tests.conformance.samples import worker_id
 from tests.unit.service.usecases.conftest import TTL, Desk
 from tests.unit.service.usecases.fleet import Fleet, instance
 from tests.unit.service.usecases.test_suggester import Counting, suggesting_with
+from worker.timing import Timing
 
 
 @pytest.fixture
@@ -99,3 +101,9 @@ def test_who_waits_for_long_is_noted_again(desk: Desk, waiting: Fleet) -> None:
     waiting.join()
     desk.run(waiting.acquiring(wait_seconds=0.2))
     assert attendance.noted > 3
+
+
+def test_a_usual_poll_is_noted_once() -> None:
+    # Not woken in its middle: by the next poll its worker is noted in time.
+    note_seconds, default = 4.0, Settings.model_fields["lease_ttl_seconds"].default
+    assert Timing().acquire < AGAIN_TTLS * default < default - note_seconds
