@@ -66,6 +66,9 @@ _WATCH_SECONDS = 5.0
 _GATHER_SECONDS = 1.0
 _NOTE_SECONDS = 4.0
 _AHEAD_SECONDS = 1.0
+_LARGE = 1_000
+"""Studies of so many trials are expected to be asked for after a start; `_EXPECTED` of them, the newest."""
+_EXPECTED = 8
 _ACTIVE = StudyQuery(states=("active",))
 
 
@@ -151,7 +154,7 @@ def build_app(settings: Settings, store: Store) -> Application:
             asyncio.create_task(warming.keep_going(store, mirrors), name="basin-warm-starts"),
             asyncio.create_task(app.state.served.keyring.keep_noting(), name="basin-token-uses"),
             asyncio.create_task(charts.warm(), name="basin-charts-ahead"),
-            asyncio.create_task(_load(search, store), name="basin-search-ahead"),
+            asyncio.create_task(_load(search, store, suggester), name="basin-search-ahead"),
         ]
         try:
             yield
@@ -186,13 +189,18 @@ def _sheets() -> Callable[[Study, str], Sheet]:
     return make_sheet
 
 
-async def _load(search: Parts, store: Store) -> None:
-    """Load what studies will need, once those who waited for the server have been answered."""
+async def _load(search: Parts, store: Store, suggester: Suggester) -> None:
+    """Load what studies will need, once those who waited for the server have been answered.
+
+    That of a large study's trials another process must be told takes a second: whoever asks first need not wait for it.
+    """
     await asyncio.sleep(_AHEAD_SECONDS)
     await asyncio.to_thread(search.load)
     with suppress(BasinError):  # where the database is away, they are made ready when they are asked for
         active = await store.read(lambda tx: tx.studies.list(_ACTIVE).items)
         await asyncio.to_thread(search.make_ready, active)
+        for study in [study for study in active if study.next_number >= _LARGE][:_EXPECTED]:
+            suggester.expect(study.name)
     gc.collect()
     settle_memory()
 

@@ -46,12 +46,18 @@ class Suggester:
         self._run = run
         self._owner = owner
         self._wanted: dict[str, float] = {}
+        self._asked: set[str] = set()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._rushes: dict[str, tuple[int, float]] = {}
         self._held: dict[str, float] = {}
 
     def want(self, study: str) -> None:
         """Say that trials of a study are asked for: its queue is kept filled for a while."""
+        self._asked.add(study)
+        self.expect(study)
+
+    def expect(self, study: str) -> None:
+        """Say that a study may be asked for: its next trial is got ready, which takes longest for the first."""
         self._wanted[study] = time.monotonic()
         if study not in self._tasks:
             task = asyncio.create_task(self._serve(study), name=f"basin-suggest-{study}")
@@ -68,6 +74,7 @@ class Suggester:
     def _forget(self, study: str, task: "asyncio.Task[None]") -> None:
         self._tasks.pop(study, None)
         self._wanted.pop(study, None)
+        self._asked.discard(study)
         self._rushes.pop(study, None)
         self._held.pop(study, None)
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -121,6 +128,8 @@ class Suggester:
 
     def _depth(self, study: str) -> int:
         """How many are to wait: a few, and as many more as have had to be waited for at once a moment ago."""
+        if study not in self._asked:
+            return 1
         asking, now = self.board.asking(study), time.monotonic()
         most, when = self._rushes.get(study, (0, now))
         if asking >= most or now - when > _RUSH_SECONDS:

@@ -174,6 +174,23 @@ def test_a_server_that_starts_has_the_process_ready_that_its_studies_need(sqlite
             time.sleep(0.05)
 
 
+def test_a_server_that_starts_has_the_next_trial_of_a_large_study_ready(sqlite_url: str, tmp_path: Path) -> None:
+    past = {"params": {"lr": 0.1, "dropout": 0.1, "batch": 16}, "state": "completed", "values": {"loss": 1.0}}
+    with ServerProcess(sqlite_url, tmp_path, log_level="warning") as server:
+        for name, count in (("large", 1_000), ("small", 200)):
+            create(server, name, sampler="random", scheduler="none")
+            for _ in range(count // 200):
+                add = f"{server.address}/v1/studies/{name}/trials:batch"
+                httpx2.post(add, json={"trials": [past] * 200}, timeout=PATIENCE).raise_for_status()
+        assert server.stop() == 0
+        server.start()
+        deadline = time.monotonic() + PATIENCE
+        while read(server, "large")["trials"]["queued"] != 1:
+            assert time.monotonic() < deadline, "nobody has asked yet, and whoever does would have to wait"
+            time.sleep(0.05)
+        assert read(server, "small")["trials"]["queued"] == 0
+
+
 def _kill_half_way(victim: ServerProcess, witness: ServerProcess) -> None:
     while sum(1 for trial in trials(witness, "s") if trial["state"] == "completed") < 20:
         time.sleep(0.05)

@@ -137,6 +137,29 @@ def test_suggestions_that_nobody_took_are_made_anew_when_a_result_arrives(desk: 
         desk.run(scene())
 
 
+def test_of_a_study_that_is_expected_to_be_asked_for_one_trial_is_ready(desk: Desk) -> None:
+    desk.study()
+    engine = Counting()
+
+    async def ready() -> bool:
+        return len(await queued(desk)) == 1
+
+    async def more_are_ready() -> bool:
+        return len(await queued(desk)) > 1
+
+    async def scene(suggester: Suggester) -> None:
+        suggester.expect("s")
+        await until(ready)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert engine.asked == [0]
+        suggester.want("s")
+        await until(more_are_ready)
+
+    with suggesting_with(desk, engine) as suggester:
+        desk.run(scene(suggester))
+
+
 def test_nothing_is_suggested_while_somebody_claims(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.usecases.board._STAND_BACK_SECONDS", PATIENCE)
     desk.study()
