@@ -69,11 +69,14 @@ class Mirror:
 
     def _chart(self, tx: Transaction, study: Study) -> None:
         metric, numbers = judged(study.definition), sorted(self._uncharted)
+        # Who has kept what these were before is told of it, though nothing may have changed but the curve.
+        self._trail += self._uncharted & self._curves.keys()
         for place in range(0, len(numbers), _CURVES_AT_ONCE):
             chunk = numbers[place : place + _CURVES_AT_ONCE]
             found = tx.points.curves(study.id, chunk, metric)
             self._curves |= {number: curve(found.get(number, ())) for number in chunk}
-        self._uncharted.clear()
+        # Another thread's later transaction may have told of a trial whose last points this one does not see.
+        self._uncharted = {number for number in numbers if self.trials[number].seq > study.seq}
 
     def best(self) -> Trial | None:
         """The completed trial with the best value of the first objective; of equals, the first to be added."""

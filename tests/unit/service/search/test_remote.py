@@ -16,7 +16,7 @@ from service.search.remote.divided import MANY_FOR_TPE, MANY_TRIALS, DividedEngi
 from service.search.remote.engine import RemoteEngine
 from service.search.remote.loop import serve
 from service.search.remote.messages import Answer, Call, Forget, Load, Ready, Update
-from service.usecases.engine import Exhausted, History
+from service.usecases.engine import Exhausted, History, Trail
 from tests.unit.service.search.samples import PARAMS, SMALL, curve, history, latest, study, trial
 
 
@@ -89,6 +89,28 @@ def test_trials_that_were_read_anew_are_not_sent_again() -> None:
     sent.changes(seen)
     again = replace(seen, trials={number: replace(one) for number, one in seen.trials.items()})
     assert sent.changes(again).trials == ()
+
+
+def test_with_a_trail_only_what_is_on_it_is_looked_at(rng: Random) -> None:
+    sent, copy, seen = Known(), Copy(), known(5)
+    origin, numbers = object(), [*range(5)]
+    past: list[History] = []
+    for seq in range(100, 400):
+        number = rng.randrange(len(seen.trials) + 1)
+        if rng.random() < 0.1:
+            # The mirror was thrown away and made anew.
+            origin, numbers = object(), [*seen.trials]
+        elif number == len(seen.trials):
+            seen = replace(seen, trials={**seen.trials, number: trial(number, "running", seq=seq)})
+        else:
+            charted = {**seen.curves, number: curve(rng.random())}
+            seen = grown(replace(seen, curves=charted), number, seq, state="completed")
+        numbers.append(number if number in seen.trials else 0)
+        past.append(replace(seen, trail=Trail(origin, numbers, 0, len(numbers))))
+        shown = rng.choice(past) if rng.random() < 0.2 else past[-1]
+        for piece in pieces(sent.changes(shown)):
+            copy.take(piece)
+        assert replace(copy.history(shown.study, shown.system), trail=shown.trail) == shown
 
 
 def test_an_older_history_takes_things_back() -> None:

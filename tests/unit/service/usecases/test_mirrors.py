@@ -3,7 +3,9 @@
 import pytest
 
 from service.usecases import reading, studies
+from service.usecases.engine import History
 from service.usecases.mirrors import Mirrors
+from service.usecases.ports import Transaction
 from service.usecases.reading import StudyView
 from service.usecases.suggesting import situation
 from service.usecases.upkeep import Upkeep
@@ -105,3 +107,29 @@ def test_upkeep_forgets_what_is_old_and_what_was_deleted(desk: Desk) -> None:
     desk.later(days=2)
     assert desk.run(upkeep.tidy(desk.store)) == 7, "six events and one answer"
     assert desk.run(upkeep.tidy(desk.store)) == 0
+
+
+def test_a_curve_that_was_read_too_early_is_read_once_more(desk: Desk) -> None:
+    desk.study()
+    mirrors = Mirrors(1000)
+    desk.enqueue()
+    (lease,) = desk.ask()
+    desk.report(lease, 0.5)
+    early = desk.read(lambda tx: (tx.studies.get("s"), tx.points.curves(tx.studies.get("s").id, [0], "loss")))
+    desk.report(lease, 0.25, first=2)
+    desk.complete(lease, values={"loss": 0.25})
+
+    def read_early(tx: Transaction) -> History:
+        # Another thread has told the mirror of the trial's end, and this one's transaction began before that.
+        study, points = early
+        mirror = mirrors.of(tx, tx.studies.get("s"))
+        tx.points.curves = lambda *_: points  # type: ignore[method-assign]
+        return mirror.history(tx, study)
+
+    before = desk.read(read_early)
+    assert list(before.curves[0].steps) == [1]
+    after = desk.read(lambda tx: situation(tx, mirrors, "s")).history
+    assert list(after.curves[0].steps) == [1, 2]
+    assert before.trail is not None
+    assert after.trail is not None
+    assert after.trail.since(before.trail.end) == [0], "who keeps what he made of it is told"
