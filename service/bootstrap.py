@@ -66,9 +66,9 @@ _WATCH_SECONDS = 5.0
 _GATHER_SECONDS = 1.0
 _NOTE_SECONDS = 4.0
 _AHEAD_SECONDS = 1.0
-_LARGE = 1_000
-"""Studies of so many trials are expected to be asked for after a start; `_EXPECTED` of them, the newest."""
+# After a start so many studies of so many trials are expected to be asked for, the newest ones.
 _EXPECTED = 8
+_LARGE = 1_000
 _ACTIVE = StudyQuery(states=("active",))
 
 

@@ -16,7 +16,7 @@ from tests.acceptance.server_process import ServerProcess
 from tests.patience import PATIENCE
 
 # Each of them is a start of the server, which takes seconds: more of them by hand.
-KILLS = int(os.environ.get("BASIN_TEST_KILLS", "20"))
+KILLS = int(os.environ.get("BASIN_TEST_KILLS", "10"))
 REPORTERS = 12
 ENQUEUERS = 4
 PARAMS = {"learning_rate": 0.001, "dropout": 0.2, "batch_size": 32, "optimizer": "adamw"}

@@ -298,8 +298,8 @@ def test_sqlite_tells_what_memory_tells(sqlite_template: Path, tmp_path: Path) -
         shutil.copy(sqlite_template, path)
         return open_store(f"sqlite:///{path}", migrate=False)
 
-    _run(open_other, 25)
+    _run(open_other, 15)
 
 
 def test_postgresql_tells_what_memory_tells(postgres: Databases) -> None:
-    _run(lambda: open_store(postgres.url(postgres.create(migrated=True)), migrate=False), 12)
+    _run(lambda: open_store(postgres.url(postgres.create(migrated=True)), migrate=False), 8)

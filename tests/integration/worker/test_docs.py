@@ -131,10 +131,17 @@ def test_an_objective(bare: Running, page: Path) -> None:
 def test_a_program(bare: Running, page: Path) -> None:
     (line,) = re.findall(r"^basin worker .* -- (.*)$", PAGE, re.MULTILINE)
     _, _, *arguments = shlex.split(line)
-    command = [sys.executable, str(page / "train.py"), *arguments]
-    told = bare.run(command, {"learning_rate": 1e-4}, act=order("preempt", after=3))
+
+    def until(step: int) -> list[str]:
+        program = page / f"until_{step}.py"
+        program.write_text(EXAMPLES["train.py"].replace("2000", str(step)))
+        return [sys.executable, str(program), *arguments]
+
+    # However late the order comes, it finds the program at work.
+    told = bare.run(until(1_000_000_000), {"learning_rate": 1e-4}, act=order("preempt", after=3))
     assert told.ended.outcome == "preempted"
     last = told.saved[-1]
+    command = until(last.step + 2_000)
     again = bare.run(command, {"learning_rate": 1e-4}, resume_step=last.step, resume_path=last.path)
     assert again.ended.outcome == "completed"
     whole = bare.run(command, {"learning_rate": 1e-4})
