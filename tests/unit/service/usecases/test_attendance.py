@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from service import bootstrap
 from service.config import Settings
 from service.usecases.attendance import AGAIN_TTLS, Attendance
 from service.usecases.beating import Beat, beat_together
@@ -105,5 +106,5 @@ def test_who_waits_for_long_is_noted_again(desk: Desk, waiting: Fleet) -> None:
 
 def test_a_usual_poll_is_noted_once() -> None:
     # Not woken in its middle: by the next poll its worker is noted in time.
-    note_seconds, default = 4.0, Settings.model_fields["lease_ttl_seconds"].default
-    assert Timing().acquire < AGAIN_TTLS * default < default - note_seconds
+    default = Settings.model_fields["lease_ttl_seconds"].default
+    assert Timing().acquire < AGAIN_TTLS * default < default - bootstrap._NOTE_SECONDS

@@ -123,8 +123,9 @@ def test_a_curve_that_was_read_too_early_is_read_once_more(desk: Desk) -> None:
         # Another thread has told the mirror of the trial's end, and this one's transaction began before that.
         study, points = early
         mirror = mirrors.of(tx, tx.studies.get("s"))
-        tx.points.curves = lambda *_: points  # type: ignore[method-assign]
-        return mirror.history(tx, study)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tx.points, "curves", lambda *_: points)
+            return mirror.history(tx, study)
 
     before = desk.read(read_early)
     assert list(before.curves[0].steps) == [1]
