@@ -1,12 +1,15 @@
 """How a database is connected to: what must hold on every connection, on SQLite and on PostgreSQL."""
 
 import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, QueuePool, create_engine, event, make_url
 
 _BUSY_MS = 5_000
+_WRITER_KIB = 16_384
+_READER_KIB = 4_096
 
 
 def parse(url: str) -> URL:
@@ -27,7 +30,7 @@ def connect(url: URL, *, readers: int = 0) -> Engine:
     if url.get_backend_name() == "sqlite":
         Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": _BUSY_MS / 1000}, **pool)
-        event.listen(engine, "connect", _sqlite_connection)
+        event.listen(engine, "connect", partial(_sqlite_connection, cached_kib=_READER_KIB if readers else _WRITER_KIB))
         event.listen(engine, "begin", _begin_deferred if readers else _begin_immediate)
         return engine
     options = "-c TimeZone=UTC -c lock_timeout=5s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
@@ -37,7 +40,7 @@ def connect(url: URL, *, readers: int = 0) -> Engine:
     return create_engine(url, connect_args=arguments, isolation_level=level, **pool)
 
 
-def _sqlite_connection(connection: sqlite3.Connection, _record: object) -> None:
+def _sqlite_connection(connection: sqlite3.Connection, _record: object, *, cached_kib: int) -> None:
     # The driver's own transactions begin too late and commit behind our back; we begin ours.
     connection.isolation_level = None
     for pragma in (
@@ -45,8 +48,8 @@ def _sqlite_connection(connection: sqlite3.Connection, _record: object) -> None:
         "synchronous=FULL",
         "foreign_keys=ON",
         f"busy_timeout={_BUSY_MS}",
-        # In KiB, and for each connection: what a server remembers of a study is in its mirrors, not here.
-        "cache_size=-16384",
+        # For each connection: what a server remembers of a study is in its mirrors, and not here as well.
+        f"cache_size=-{cached_kib}",
         "temp_store=MEMORY",
         "wal_autocheckpoint=4000",
     ):

@@ -1,9 +1,10 @@
 """The trials in the database."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, replace
+from sys import intern
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, func, insert, or_, select, text, update
@@ -20,6 +21,7 @@ from service.wire.trial import Failure, TrialState
 
 _rows = tables.trials
 _AT_ONCE = 1_000
+_once: Callable[[str], Any] = intern
 
 
 class SqlTrials:
@@ -199,16 +201,17 @@ def _own(trial: Trial) -> Trial:
 
 
 def _trial(row: Row[Any]) -> Trial:
+    values = row._mapping["values"]
     return Trial(
         study_id=row.study_id,
         number=row.number,
-        state=row.state,
-        origin=row.origin,
-        params=row.params,
-        values=row._mapping["values"],
-        attrs=row.attrs,
-        system=row.system,
-        suggestion=row.suggestion,
+        state=_once(row.state),
+        origin=_once(row.origin),
+        params=_named(row.params),
+        values=None if values is None else _named(values),
+        attrs=_named(row.attrs),
+        system=_named(row.system),
+        suggestion=None if row.suggestion is None else _named(row.suggestion),
         token=row.token,
         attempts=row.attempts,
         failure=Failure.model_validate(row.failure) if row.failure else None,
@@ -219,6 +222,11 @@ def _trial(row: Row[Any]) -> Trial:
         not_before=row.not_before,
         avoid=row.avoid,
         avoid_until=row.avoid_until,
-        purpose=row.purpose,
+        purpose=_once(row.purpose),
         rerun=Rerun(**row.rerun) if row.rerun else None,
     )
+
+
+def _named(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The same under names that are there once: many thousand trials are held, and all have the same."""
+    return {_once(name): value for name, value in found.items()}

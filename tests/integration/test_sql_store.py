@@ -5,15 +5,17 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
+from operator import is_
 
 import pytest
 
 from service.domain.errors import NameTaken
 from service.domain.query import StudyQuery
+from service.domain.trial import Trial
 from service.store.opening import open_store
 from service.store.waiting import FEW
 from service.usecases.ports import Store, Transaction
-from tests.conformance.samples import definition
+from tests.conformance.samples import definition, full_trial
 from tests.conformance.store import StoreConformance
 from tests.patience import PATIENCE
 
@@ -64,6 +66,29 @@ def test_what_was_undone_and_then_let_others_pass_is_written_all_the_same(databa
     with closing(open_store(database_url)) as store:
         asyncio.run(scene(store))
     assert order == ["gate", "a", "b", "a", "urgent", "b", "b"], "the refusal undoes twice those that are tried with it"
+
+
+def test_what_all_trials_have_is_held_once(database_url: str) -> None:
+    """Mirrors hold many thousand trials: a name of a parameter or of a state for each would be a third of it."""
+
+    def add(tx: Transaction) -> int:
+        study = tx.studies.add(definition())
+        for _ in range(2):
+            tx.trials.add(full_trial(study, suggestion={"seq": 3, "note": None}))
+        return study.id
+
+    async def scene(store: Store) -> Sequence[Trial]:
+        study_id = await store.write(add)
+        return await store.read(lambda tx: tx.trials.changed(study_id, 0, 2))
+
+    with closing(open_store(database_url)) as store:
+        one, other = asyncio.run(scene(store))
+    assert one.state is other.state
+    assert one.origin is other.origin
+    for field in ("params", "values", "attrs", "system", "suggestion"):
+        mine, its = list(getattr(one, field)), list(getattr(other, field))
+        assert mine == its != []
+        assert all(map(is_, mine, its)), field
 
 
 async def one_hurries(
