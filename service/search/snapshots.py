@@ -1,21 +1,29 @@
 """Snapshots: the frozen trials of one moment, made from those of the moment before and the trials that changed."""
 
 from bisect import bisect_left
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import compress, repeat
-from operator import attrgetter, is_, is_not
+from operator import attrgetter, is_, is_not, itemgetter
 
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from service.domain.trial import Trial
 from service.search.columns import NOTHING, Column, Columns
+from service.search.following import Follower
 from service.search.frozen import Freezer
 from service.search.points import Place, Tried, discrete, place
 from service.usecases.engine import Curve, History
 
 # Not by the property of that name: ten thousand calls of Python are ten times dearer.
 _distributions = attrgetter("_distributions")
+_ALL = frozenset(TrialState)
+# To put in each by itself takes longer than to begin anew where there are many.
+_MOST_CHANGED = 100
+
+Shape = dict[str, BaseDistribution]
+Shapes = Mapping[int, tuple[int, Shape]]
+"""Sets of parameters, each with the number of the first trial that has it, by their identity."""
 
 
 class Snapshot:
@@ -24,7 +32,18 @@ class Snapshot:
     def __init__(self, trials: list[FrozenTrial]) -> None:
         self.trials = trials
         self._by_states: dict[frozenset[TrialState], list[FrozenTrial]] = {}
-        self._shapes: dict[frozenset[TrialState], list[dict[str, BaseDistribution]]] = {}
+        self._shapes: dict[frozenset[TrialState], Shapes] = {}
+
+    def after(self, changed: Collection[FrozenTrial]) -> "Snapshot":
+        """The next snapshot, in which these trials are new or others. What was worked out of this one goes with it."""
+        made = Snapshot(_with(self.trials, changed, _ALL))
+        # Others may be working something out meanwhile: it is looked through as it is now.
+        for wanted, shapes in list(self._shapes.items()):
+            if (further := _further(shapes, self.of(wanted), changed, wanted)) is not None:
+                made._shapes[wanted] = further
+        for wanted, found in list(self._by_states.items()):
+            made._by_states[wanted] = _with(found, changed, wanted)
+        return made
 
     def of(self, states: Collection[TrialState]) -> list[FrozenTrial]:
         """The trials in these states. The list is for reading only."""
@@ -33,13 +52,17 @@ class Snapshot:
             self._by_states[wanted] = [trial for trial in self.trials if trial.state in wanted]
         return self._by_states[wanted]
 
-    def shapes(self, states: Collection[TrialState]) -> list[dict[str, BaseDistribution]]:
+    def shapes(self, states: Collection[TrialState]) -> list[Shape]:
         """Which sets of parameters trials in these states have, in the order of their first appearance."""
         wanted = frozenset(states)
         if wanted not in self._shapes:
-            shapes = list(map(_distributions, self.of(wanted)))
-            self._shapes[wanted] = list(dict(zip(map(id, shapes), shapes, strict=True)).values())
-        return self._shapes[wanted]
+            found = self.of(wanted)
+            shapes = list(map(_distributions, found))
+            # The first of each is the last one here to be put in.
+            firsts = dict(zip(map(id, reversed(shapes)), map(number_of, reversed(found)), strict=True))
+            known = dict(zip(map(id, shapes), shapes, strict=True))
+            self._shapes[wanted] = {key: (firsts[key], shape) for key, shape in known.items()}
+        return [shape for _, shape in sorted(self._shapes[wanted].values(), key=itemgetter(0))]
 
     def get(self, number: int) -> FrozenTrial:
         """The trial with a number; KeyError."""
@@ -61,6 +84,7 @@ class Snapshots:
         self._current = Snapshot([])
         self._tried = Tried() if discrete(freezer.layout) else None
         self._columns = Columns() if freezer.look.columns else None
+        self._follower = Follower()
 
     def __len__(self) -> int:
         return len(self._frozen)
@@ -82,26 +106,39 @@ class Snapshots:
         return frozenset() if self._tried is None else self._tried.besides(besides)
 
     def _refresh(self, history: History) -> None:
-        numbers = sorted(history.trials)
-        trials = list(map(history.trials.__getitem__, numbers))
-        before = list(map(self._sources.get, numbers))
-        if len(numbers) - sum(map(is_, before, repeat(None))) < len(self._sources):
-            # Trials are gone: this history is older than the one before it. It is not worth the trouble to go back.
-            self._clear()
-            before = [None] * len(numbers)
-        # Ten thousand trials are compared in half a millisecond so; a loop in Python would take several.
-        changed = list(compress(trials, map(is_not, trials, before)))
+        numbers = self._follower.changed(history.trail)
+        if numbers is None:
+            changed = self._others(history)
+        else:
+            changed = [trial for trial in map(history.trials.__getitem__, numbers) if self._is_other(trial)]
         was_marked = self._infeasible > 0
         self._infeasible += sum(_infeasible(trial) - _infeasible(self._sources.get(trial.number)) for trial in changed)
         marked = self._infeasible > 0
         everyone = self._freezer.look.feasibility and marked != was_marked
         stale = any(map(self._may_have_another_curve, changed))
-        for trial in trials if everyone else changed:
+        for trial in history.trials.values() if everyone else changed:
             self._take(trial, history.curves.get(trial.number), marked, everyone)
-        self._current = Snapshot(list(map(self._frozen.__getitem__, numbers)))
+        if everyone or len(changed) > _MOST_CHANGED:
+            self._current = Snapshot([self._frozen[number] for number in sorted(self._frozen)])
+        else:
+            self._current = self._current.after([self._frozen[trial.number] for trial in changed])
         if self._columns is not None:
             self._compare(self._columns, history, None if stale else changed)
         self._seq = history.study.seq
+
+    def _is_other(self, trial: Trial) -> bool:
+        return self._sources.get(trial.number) is not trial
+
+    def _others(self, history: History) -> list[Trial]:
+        """The trials that are not those of the history before, by going through all of them."""
+        trials = list(history.trials.values())
+        before = list(map(self._sources.get, history.trials))
+        if len(trials) - sum(map(is_, before, repeat(None))) < len(self._sources):
+            # Trials are gone: this history is older than the one before it. It is not worth the trouble to go back.
+            self._clear()
+            before = [None] * len(trials)
+        # Ten thousand trials are compared in half a millisecond so; a loop in Python would take several.
+        return list(compress(trials, map(is_not, trials, before)))
 
     def _take(self, trial: Trial, curve: Curve | None, marked: bool, again: bool) -> None:
         known = self._sources.get(trial.number)
@@ -130,10 +167,40 @@ class Snapshots:
         self._infeasible = 0
         self._sources.clear()
         self._frozen.clear()
+        self._current = Snapshot([])
         if self._tried is not None:
             self._tried.clear()
         if self._columns is not None:
             self._columns.clear()
+
+
+def _with(
+    trials: Sequence[FrozenTrial], changed: Iterable[FrozenTrial], wanted: Collection[TrialState]
+) -> list[FrozenTrial]:
+    """The trials with those that changed, as far as they are in one of these states."""
+    found = list(trials)
+    for trial in changed:
+        index = bisect_left(found, trial.number, key=number_of)
+        there = index < len(found) and found[index].number == trial.number
+        found[index : index + there] = [trial] if trial.state in wanted else []
+    return found
+
+
+def _further(
+    shapes: Shapes, before: Sequence[FrozenTrial], changed: Iterable[FrozenTrial], wanted: Collection[TrialState]
+) -> Shapes | None:
+    """The sets of parameters once these trials have changed; None if that takes a look at all others."""
+    found = dict(shapes)
+    for trial in changed:
+        index = bisect_left(before, trial.number, key=number_of)
+        there = index < len(before) and before[index].number == trial.number
+        if there and found[id(_distributions(before[index]))][0] == trial.number:
+            return None
+        if trial.state in wanted:
+            shape = _distributions(trial)
+            first, _ = found.get(id(shape), (trial.number, shape))
+            found[id(shape)] = min(first, trial.number), shape
+    return found
 
 
 def _infeasible(trial: Trial | None) -> int:

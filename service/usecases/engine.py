@@ -5,7 +5,7 @@ with the trial and the study. They are the engine's own and never come from outs
 """
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -18,6 +18,7 @@ from service.wire.study import StudyDefinition
 System = Mapping[str, Any]
 Going = Literal["continue", "pause", "stop"]
 """What a running trial can be told."""
+_LONGEST_TRACK = 4_000
 
 
 class Curve:
@@ -76,6 +77,28 @@ class Trail:
         if place < self.begin:
             return None
         return self.numbers[place - self.begin : self.end - self.begin]
+
+
+class Track:
+    """What trails are made of: the changes of one study as they come, the oldest of them forgotten in time."""
+
+    def __init__(self) -> None:
+        self._origin = object()
+        self._numbers: list[int] = []
+        self._begin = 0
+
+    def add(self, numbers: Iterable[int]) -> None:
+        """These trials have changed."""
+        if len(self._numbers) > _LONGEST_TRACK:
+            # A new list: trails still hold the one before it.
+            self._begin += len(self._numbers)
+            self._numbers = []
+        self._numbers += numbers
+
+    @property
+    def trail(self) -> Trail:
+        """The changes up to now."""
+        return Trail(self._origin, self._numbers, self._begin, self._begin + len(self._numbers))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,14 +15,13 @@ from typing import Literal
 from service.domain.curve import better
 from service.domain.study import Study
 from service.domain.trial import Trial
-from service.usecases.engine import Curve, History, Trail, judged
+from service.usecases.engine import Curve, History, Track, judged
 from service.usecases.ports import Transaction
 from service.wire.trial import TrialState
 
 # What a chunk takes while it is read is memory that the process keeps: small ones, so that it is little.
 _AT_ONCE = 1_000
 _CURVES_AT_ONCE = 200
-_LONGEST_TRAIL = 4_000
 
 
 class Mirror:
@@ -36,9 +35,7 @@ class Mirror:
         self._curves: dict[int, Curve] = {}
         self._uncharted: set[int] = set()
         self._best: Trial | None = None
-        self._origin = object()
-        self._trail: list[int] = []
-        self._trail_begin = 0
+        self._track = Track()
         self._lock = threading.Lock()
 
     def refresh(self, tx: Transaction, study: Study) -> None:
@@ -56,9 +53,7 @@ class Mirror:
         with self._lock:
             if self._uncharted:
                 self._chart(tx, study)
-            end = self._trail_begin + len(self._trail)
-            trail = Trail(self._origin, self._trail, self._trail_begin, end)
-            return History(study, dict(self.trials), dict(self._curves), study.system, trail)
+            return History(study, dict(self.trials), dict(self._curves), study.system, self._track.trail)
 
     def waiting(self, history: History) -> tuple[Trial, ...]:
         """The trials of a history that are queued, the next one first. Those behind it may be taken by now."""
@@ -70,7 +65,7 @@ class Mirror:
     def _chart(self, tx: Transaction, study: Study) -> None:
         metric, numbers = judged(study.definition), sorted(self._uncharted)
         # Who has kept what these were before is told of it, though nothing may have changed but the curve.
-        self._trail += self._uncharted & self._curves.keys()
+        self._track.add(self._uncharted & self._curves.keys())
         for place in range(0, len(numbers), _CURVES_AT_ONCE):
             chunk = numbers[place : place + _CURVES_AT_ONCE]
             found = tx.points.curves(study.id, chunk, metric)
@@ -90,17 +85,13 @@ class Mirror:
                 self.counts[before.state] -= 1
             self.counts[trial.state] += 1
             self.trials[trial.number] = trial
-            self._trail.append(trial.number)
+            self._track.add((trial.number,))
             (self._queued.add if trial.state == "queued" else self._queued.discard)(trial.number)
             if trial.state not in {"queued", "running"}:
                 self._uncharted.add(trial.number)
             value = _value(trial, objective.metric)
             if value is not None and self._beats(trial, value, objective.metric, objective.direction):
                 self._best = trial
-        if len(self._trail) > _LONGEST_TRAIL:
-            # A new list: histories still hold the one before it.
-            self._trail_begin += len(self._trail)
-            self._trail = []
 
     def _beats(self, trial: Trial, value: float, metric: str, direction: Literal["minimize", "maximize"]) -> bool:
         best = _value(self._best, metric) if self._best is not None else None

@@ -26,6 +26,8 @@ from tests.conformance.engine.drivers import NOW, MemoryDriver
 from tests.conformance.engine.play import Run, Script, play
 from tests.conformance.engine.reference import Reference
 
+pytestmark = pytest.mark.usefixtures("short_searches")
+
 Direction = Literal["minimize", "maximize"]
 ONE: tuple[Direction, ...] = ("minimize", "maximize")
 SEVERAL = ("tpe", "tpe-group", "tpe-independent", "gp", "sobol", "random", "grid", "brute-force", "nsga2", "nsga3")

@@ -31,8 +31,8 @@ from tests.conformance.engine.reference import Reference
 from tests.conformance.engine.stores import Replica, StoreDriver
 from tests.databases import Databases
 
-# Hundreds of studies a sampler, and a Gaussian process computes for two minutes where others compute beside it.
-pytestmark = pytest.mark.timeout(480)
+# Hundreds of studies a sampler, where others compute beside it.
+pytestmark = [pytest.mark.timeout(480), pytest.mark.usefixtures("short_searches")]
 
 Direction = Literal["minimize", "maximize"]
 Pair = tuple[str, str, Direction]

@@ -7,8 +7,9 @@ from typing import TypeVar
 
 from service.domain.study import Study
 from service.domain.trial import Trial
+from service.search.following import Follower
 from service.search.remote.messages import Changes, Key
-from service.usecases.engine import Curve, History, System
+from service.usecases.engine import Curve, History, System, Track
 
 T = TypeVar("T")
 _AT_ONCE = 500
@@ -25,15 +26,14 @@ class Known:
     def __init__(self) -> None:
         self._trials: dict[int, Trial] = {}
         self._curves: dict[int, Curve] = {}
-        self._origin: object | None = None
-        self._place = 0
+        self._follower = Follower()
 
     def __len__(self) -> int:
         return len(self._trials)
 
     def changes(self, history: History) -> Changes:
         """What must be sent for the other side to know this history, which from now on it is taken to know."""
-        numbers = self._changed_since(history)
+        numbers = self._follower.changed(history.trail)
         others = _others(history.trials, self._trials, numbers)
         # A mirror that was read anew has other objects that say the same.
         changed = tuple(trial for number, trial in others.items() if not _same(trial, self._trials.get(number)))
@@ -42,14 +42,6 @@ class Known:
         self._curves.update(curves)
         return Changes(changed, curves, _gone(self._trials, history.trials), _gone(self._curves, history.curves))
 
-    def _changed_since(self, history: History) -> Iterable[int] | None:
-        """The trials that have changed since the last history, if this is a later one of the same mirror."""
-        trail = history.trail
-        later = trail is not None and trail.origin is self._origin and trail.end >= self._place
-        changed = trail.since(self._place) if trail is not None and later else None
-        self._origin, self._place = (None, 0) if trail is None else (trail.origin, trail.end)
-        return None if changed is None else sorted(set(changed))
-
 
 class Copy:
     """The same trials and curves on the other side."""
@@ -57,19 +49,25 @@ class Copy:
     def __init__(self) -> None:
         self._trials: dict[int, Trial] = {}
         self._curves: dict[int, Curve] = {}
+        self._track = Track()
 
     def take(self, changes: Changes) -> None:
         """Put changes in."""
+        if changes.without_trials or changes.without_curves:
+            # No trail tells of what is gone: another begins, and all is compared.
+            self._track = Track()
         for number in changes.without_trials:
             del self._trials[number]
         for number in changes.without_curves:
             del self._curves[number]
         self._trials.update((trial.number, trial) for trial in changes.trials)
         self._curves.update(changes.curves)
+        self._track.add(trial.number for trial in changes.trials)
+        self._track.add(changes.curves)
 
     def history(self, study: Study, system: System) -> History:
         """The history of the study. It is not copied once more: one call at a time reads it."""
-        return History(study, self._trials, self._curves, system)
+        return History(study, self._trials, self._curves, system, self._track.trail)
 
 
 def pieces(changes: Changes) -> Iterator[Changes]:

@@ -1,6 +1,6 @@
 """Sampling in another process, without the process: what is sent, what is made of it there, and what is heavy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from multiprocessing.reduction import ForkingPickler
 from random import Random
@@ -10,6 +10,7 @@ import pytest
 
 from service.domain.errors import Unavailable
 from service.search.engine import OptunaEngine
+from service.search.following import Follower
 from service.search.remote.changes import Copy, Known, key_of, pieces
 from service.search.remote.child import Child
 from service.search.remote.divided import MANY_FOR_TPE, MANY_TRIALS, DividedEngine, weight, weight_to_promote
@@ -128,6 +129,7 @@ def test_an_older_history_takes_things_back() -> None:
 def test_the_copy_is_what_was_seen_whatever_happens(rng: Random) -> None:
     sent, copy, seen = Known(), Copy(), known(5)
     past = [seen]
+    follower, followed = Follower(), History(seen.study, {}, {})
     for seq in range(100, 400):
         match rng.randrange(4):
             case 0:
@@ -143,7 +145,19 @@ def test_the_copy_is_what_was_seen_whatever_happens(rng: Random) -> None:
         for piece in pieces(sent.changes(seen)):
             copy.take(piece)
         there = copy.history(seen.study, seen.system)
-        assert there == seen
+        assert replace(there, trail=None) == seen
+        followed = following(followed, there, follower.changed(there.trail))
+        assert (followed.trials, followed.curves) == (there.trials, there.curves)
+
+
+def following(before: History, now: History, changed: Iterable[int] | None) -> History:
+    """What somebody has who looks only at what he is told has changed."""
+    if changed is None:
+        return replace(before, trials=dict(now.trials), curves=dict(now.curves))
+    numbers = set(changed)
+    trials = {number: now.trials[number] for number in numbers}
+    curves = {number: now.curves[number] for number in numbers & now.curves.keys()}
+    return replace(before, trials={**before.trials, **trials}, curves={**before.curves, **curves})
 
 
 def test_pieces_are_small_and_whole() -> None:

@@ -14,11 +14,13 @@ from service.search.distributions import Layout
 from service.search.frozen import Freezer, Look
 from service.search.points import place
 from service.search.snapshots import Snapshot, Snapshots
-from service.usecases.engine import Curve, History
+from service.usecases.engine import Curve, History, Track
+from service.wire.message import Scalar
 from tests.unit.service.search.samples import SMALL, curve, definition, history, study, trial
 
 LAYOUT = Layout(definition(space=SMALL).space)
 SMALL_PARAMS = {"batch": 32, "width": "wide"}
+SETS = ({TrialState.COMPLETE}, {TrialState.COMPLETE, TrialState.PRUNED}, {TrialState.RUNNING})
 STATES = ("queued", "running", "completed", "pruned", "infeasible", "failed")
 
 
@@ -66,39 +68,51 @@ class Life:
         self.trials: dict[int, Trial] = {}
         self.curves: dict[int, Curve] = {}
         self.seq = 0
+        self.track = Track()
         self.moments: list[History] = []
 
-    def happen(self, number: int, state: Any, batch: int) -> None:
+    def happen(self, number: int, state: Any, batch: int, *, wide: bool) -> None:
         self.seq += 1
-        params = {"batch": batch, "width": "wide"}
+        params: dict[str, Scalar] = {"batch": batch, "width": "wide"} if wide else {"batch": batch}
         values = {"loss": 1.0} if state == "completed" else None
         before = self.trials.get(number)
         if before is not None and before.state == "completed":
             return
         self.trials[number] = trial(number, state, params=params, values=values, seq=self.seq)
+        self.track.add([number])
         if self.trials[number].finished and before is not None and not before.finished:
             self.curves[number] = curve(number + 0.5, number + 0.25)
         ended = {one: self.curves[one] for one in self.curves if self.trials[one].finished}
-        self.moments.append(History(study(self.seq, space=SMALL), dict(self.trials), ended))
+        seen = History(study(self.seq, space=SMALL), dict(self.trials), ended)
+        self.moments += [seen, replace(seen, trail=self.track.trail)]
 
 
 @settings(max_examples=60, deadline=None)
 @given(
-    events=st.lists(st.tuples(st.integers(0, 4), st.sampled_from(STATES), st.sampled_from([16, 32])), min_size=1),
+    events=st.lists(
+        st.tuples(st.integers(0, 4), st.sampled_from(STATES), st.sampled_from([16, 32]), st.booleans()), min_size=1
+    ),
     visits=st.lists(st.integers(0, 200), min_size=1, max_size=12),
+    later=st.booleans(),
 )
-def test_a_snapshot_is_told_by_its_history_alone(events: list[tuple[int, str, int]], visits: list[int]) -> None:
+def test_a_snapshot_is_told_by_its_history_alone(
+    events: list[tuple[int, str, int, bool]], visits: list[int], later: bool
+) -> None:
     """Whatever was looked at before, also what came later: replicas must all see the same."""
     life = Life()
-    for event in events:
-        life.happen(*event)
+    for number, state, batch, wide in events:
+        life.happen(number, state, batch, wide=wide)
     kept = snapshots()
-    for visit in visits:
+    # Mostly a study goes on, and what was worked out goes with it.
+    for visit in sorted(visits) if later else visits:
         moment = life.moments[visit % len(life.moments)]
         fresh = snapshots()
         assert seen(kept.of(moment)) == seen(fresh.of(moment))
         assert kept.tried(moment, 1) == fresh.tried(moment, 1)
         assert kept.tried(moment, -1) == {place(LAYOUT, one.params) for one in moment.trials.values()}
+        for states in SETS:
+            assert kept.of(moment).of(states) == [one for one in kept.of(moment).trials if one.state in states]
+            assert kept.of(moment).shapes(states) == fresh.of(moment).shapes(states)
         for step in (1, 2, 3):
             ours, theirs = kept.column(moment, step), fresh.column(moment, step)
             assert sorted(ours.values) == sorted(theirs.values)
@@ -118,3 +132,13 @@ def test_lists_by_state_and_sets_of_parameters() -> None:
     assert snapshot.of([TrialState.COMPLETE]) is complete
     shapes = snapshot.shapes((TrialState.COMPLETE, TrialState.PRUNED))
     assert [list(shape) for shape in shapes] == [["batch", "width"], ["batch"]]
+
+
+def test_the_first_of_a_set_of_parameters_may_come_later() -> None:
+    """The order is that of the trials, and not that in which they ended."""
+    kept = snapshots()
+    bare, wide = {"batch": 16}, SMALL_PARAMS
+    trials = [trial(0, "running", params=bare), trial(1, params=wide), trial(2, params=bare)]
+    for seq, first in enumerate((trials[0], trial(0, params=bare, seq=9)), start=8):
+        shapes = kept.of(history(study(seq), [first, *trials[1:]])).shapes({TrialState.COMPLETE})
+    assert [list(shape) for shape in shapes] == [["batch"], ["batch", "width"]]
