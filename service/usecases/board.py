@@ -73,7 +73,7 @@ class Board:
 
     @asynccontextmanager
     async def watch(self, study: str) -> AsyncIterator[asyncio.Event]:
-        """Be told of anything that happens in a study, those who ask included."""
+        """Be told of anything that happens in a study, those who ask included, but for trials that are queued anew."""
         told = asyncio.Event()
         async with self.there():
             self._watchers[study].add(told)
@@ -151,7 +151,9 @@ class Board:
         elif event.data.get("state") == "queued":
             avoid, wait = event.data.get("avoid"), event.data.get("wait_seconds", 0.0)
             self._later(event.study, wait, avoid, event.data.get("avoid_seconds", wait))
-        self.tell_watchers(event.study)
+        if event.type != "trial.created" or event.data.get("state") != "queued":
+            # Most of those who watch have queued it themselves.
+            self.tell_watchers(event.study)
 
     def _later(self, study: str, wait: float, avoid: str | None, avoid_wait: float) -> None:
         """Tell of a queued trial when it is due, and once more when it may go to any node."""

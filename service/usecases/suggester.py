@@ -112,7 +112,7 @@ class Suggester:
             await asyncio.sleep(_SETTLE_SECONDS)
 
     async def _step(self, study: str) -> bool:
-        """Make one suggestion, if one is needed; whether there may be more to do."""
+        """Make one suggestion, if one is needed; whether there is more to do, whatever happens meanwhile."""
         seen = await self._store.read(partial(suggesting.situation, mirrors=self._mirrors, name=study))
         if seen.study.state != "active":
             raise _NothingMore
@@ -123,8 +123,9 @@ class Suggester:
             return False
         if not await self._holds(study, seen):
             return False
-        fill = len(seen.waiting) < (min(_LEAST, most) if stale else most)
-        return await (self._fill(seen) if fill else self._renew(seen, seen.waiting[0].number))
+        if len(seen.waiting) < (min(_LEAST, most) if stale else most):
+            return await self._fill(seen, more=stale or len(seen.waiting) + 1 < most)
+        return await self._renew(seen, seen.waiting[0].number, more=len(seen.waiting) < most)
 
     def _depth(self, study: str) -> int:
         """How many are to wait: a few, and as many more as have had to be waited for at once a moment ago."""
@@ -147,12 +148,12 @@ class Suggester:
             self._held[study] = now
         return held
 
-    async def _fill(self, seen: Situation) -> bool:
+    async def _fill(self, seen: Situation, *, more: bool) -> bool:
         number = seen.study.next_number
         if seen.paused:
             promotion: Promotion | None = await self._run(partial(self._engine.promote, seen.history, number))
             if promotion is not None:
-                return await self._store.write(lambda tx: suggesting.promote(tx, seen, self._owner, promotion))
+                return more & await self._store.write(lambda tx: suggesting.promote(tx, seen, self._owner, promotion))
         if not budget.may_add(seen.study):
             if not seen.waiting and not seen.running:
                 await self._store.write(partial(_all_ended, name=seen.study.name))
@@ -170,15 +171,19 @@ class Suggester:
         if await self._store.write(put, urgent=awaited) is None:
             # Something has changed meanwhile. Was it that another process makes the suggestions now?
             self._held.pop(seen.study.name, None)
-        return True
+            return True
+        return more
 
-    async def _renew(self, seen: Situation, number: int) -> bool:
+    async def _renew(self, seen: Situation, number: int, *, more: bool) -> bool:
         try:
             suggestion: Suggestion = await self._run(partial(self._engine.suggest, seen.history, number))
         except Exhausted:
             return False
         told = suggesting.about(seen, self._engine.name, suggestion.note)
-        return await self._store.write(lambda tx: suggesting.renew(tx, seen, self._owner, number, suggestion, told))
+        renew = partial(
+            suggesting.renew, seen=seen, owner=self._owner, number=number, suggestion=suggestion, about=told
+        )
+        return more & await self._store.write(renew)
 
 
 class _NothingMore(Exception):

@@ -39,9 +39,13 @@ class Promoting:
         self.left = list(numbers)
         self.points = points
         self.asked: list[int] = []
+        self.used_up = asyncio.Event()
+        """Set once it was asked in vain while nothing waited to be taken."""
 
     def suggest(self, history: History, number: int) -> Suggestion:
         if len(history.trials) >= self.points and number not in history.trials:
+            if all(trial.state != "queued" for trial in history.trials.values()):
+                self.used_up.set()
             raise Exhausted
         ended = sum(1 for trial in history.trials.values() if trial.finished)
         return Suggestion(params={"lr": 1 / (2 + ended)})
@@ -251,8 +255,10 @@ async def _a_few_turns(suggester: Suggester | None = None) -> None:
 )
 def test_a_space_that_is_used_up_waits_for_those_that_may_pause(desk: Desk, scheduler: str, state: str) -> None:
     desk.study(scheduler=scheduler)
-    with promoting(desk, Promoting(0, points=1)) as suggester:
+    engine = Promoting(0, points=1)
+    with promoting(desk, engine) as suggester:
         (lease,) = ask(desk, suggester)
+        desk.run(engine.used_up.wait())
         desk.run(_a_few_turns())
         assert desk.state() == state
         if state == "stopping":
