@@ -6,6 +6,7 @@ from itertools import compress, repeat
 from operator import is_, is_not
 
 from service.domain.trial import Trial
+from service.search.following import Follower
 from service.usecases.engine import History
 
 
@@ -19,8 +20,7 @@ class RungValues:
         self._read = read
         self._trials: dict[int, Trial] = {}
         self._rungs: list[dict[int, float]] = []
-        self._origin: object = None
-        self._place = 0
+        self._follower = Follower()
         self._lock = threading.Lock()
 
     def count(self, history: History, rung: int, besides: int) -> int:
@@ -37,17 +37,14 @@ class RungValues:
         return found
 
     def _up_to_date(self, history: History, rung: int) -> Mapping[int, float]:
-        trail = history.trail
-        known = trail is not None and trail.origin is self._origin
-        changed = trail.since(self._place) if trail is not None and known else None
-        if changed is not None:
-            # None where this history is older than what is kept: nothing is forgotten for it.
-            for number in changed:
-                self._take(history.trials[number])
-        else:
-            self._compare(history)
-        if trail is not None:
-            self._origin, self._place = trail.origin, max(trail.end, self._place if known else 0)
+        # Nothing is forgotten for a history that is older than what is kept.
+        if not self._follower.has_passed(history.trail):
+            changed = self._follower.changed(history.trail)
+            if changed is None:
+                self._compare(history)
+            else:
+                for number in changed:
+                    self._take(history.trials[number])
         return self._rungs[rung] if rung < len(self._rungs) else {}
 
     def _compare(self, history: History) -> None:
