@@ -112,7 +112,7 @@ class Suggester:
             await asyncio.sleep(_SETTLE_SECONDS)
 
     async def _step(self, study: str) -> bool:
-        """Make one suggestion, if one is needed; whether there is more to do, whatever happens meanwhile."""
+        """Make one suggestion, if one is needed; whether there is more to do even if nothing happens meanwhile."""
         seen = await self._store.read(partial(suggesting.situation, mirrors=self._mirrors, name=study))
         if seen.study.state != "active":
             raise _NothingMore
@@ -153,7 +153,8 @@ class Suggester:
         if seen.paused:
             promotion: Promotion | None = await self._run(partial(self._engine.promote, seen.history, number))
             if promotion is not None:
-                return more & await self._store.write(lambda tx: suggesting.promote(tx, seen, self._owner, promotion))
+                queued: bool = await self._store.write(lambda tx: suggesting.promote(tx, seen, self._owner, promotion))
+                return queued and more
         if not budget.may_add(seen.study):
             if not seen.waiting and not seen.running:
                 await self._store.write(partial(_all_ended, name=seen.study.name))
@@ -180,10 +181,10 @@ class Suggester:
         except Exhausted:
             return False
         told = suggesting.about(seen, self._engine.name, suggestion.note)
-        renew = partial(
-            suggesting.renew, seen=seen, owner=self._owner, number=number, suggestion=suggestion, about=told
+        renewed: bool = await self._store.write(
+            lambda tx: suggesting.renew(tx, seen, self._owner, number, suggestion, told)
         )
-        return more & await self._store.write(renew)
+        return renewed and more
 
 
 class _NothingMore(Exception):

@@ -10,11 +10,14 @@ import pytest
 
 from service.domain.errors import WrongState
 from service.domain.trial import Trial
-from service.usecases import asking, studies, suggesting
+from service.usecases import asking, leasing, studies, suggesting, trials
+from service.usecases.board import Board
 from service.usecases.engine import Curve, Exhausted, History, Latest, Suggestion, Verdict
 from service.usecases.mirrors import Mirrors
+from service.usecases.ports import Transaction
 from service.usecases.suggester import Suggester
 from service.wire.lease import Ask, Lease
+from service.wire.trial import NewTrial
 from tests.patience import PATIENCE
 from tests.unit.service.usecases.conftest import Desk
 
@@ -158,6 +161,56 @@ def test_of_a_study_that_is_expected_to_be_asked_for_one_trial_is_ready(desk: De
 
     with suggesting_with(desk, engine) as suggester:
         desk.run(scene(suggester))
+
+
+def test_it_looks_no_more_often_than_it_has_something_to_do(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a study of ten thousand trials each look costs milliseconds, in which others wait. Nor does it rest first."""
+    monkeypatch.setattr("service.usecases.suggester._LOOK_SECONDS", PATIENCE)
+    desk.study()
+    engine, looks = Counting(), []
+    look = suggesting.situation
+
+    def counted(*given: Any, **named: Any) -> suggesting.Situation:
+        looks.append(1)
+        return look(*given, **named)
+
+    monkeypatch.setattr(suggesting, "situation", counted)
+
+    async def scene(suggester: Suggester) -> None:
+        suggester.want("s")
+        while len(engine.asked) < 5:
+            await asyncio.sleep(0)
+        for _ in range(200):
+            await asyncio.sleep(0)
+
+    with suggesting_with(desk, engine) as suggester:
+        desk.run(asyncio.wait_for(scene(suggester), PATIENCE / 2))
+    assert (len(engine.asked), len(looks)) == (5, 5)
+
+
+def test_who_watches_is_not_told_of_what_is_queued_anew(desk: Desk) -> None:
+    """The suggester has queued it himself, and the rest of what happens tells him what he needs to know."""
+    desk.study()
+
+    async def told_of(board: Board, work: Callable[[Transaction], object]) -> bool:
+        async with board.watch("s") as told:
+            before = board.read_up_to
+            await desk.store.write(work)
+            while board.read_up_to <= before:
+                await asyncio.sleep(0)
+            return told.is_set()
+
+    async def scene() -> list[bool]:
+        board = Board(desk.store)
+        queued, done = NewTrial(params={"lr": 0.1}), NewTrial(params={"lr": 0.1}, state="completed", values={"loss": 1})
+        return [
+            await told_of(board, lambda tx: trials.add(tx, "s", queued)),
+            await told_of(board, lambda tx: leasing.ask(tx, "s", Ask(worker="w"), ttl_seconds=60)),
+            await told_of(board, lambda tx: trials.add(tx, "s", done)),
+            await told_of(board, lambda tx: studies.pause(tx, "s", None)),
+        ]
+
+    assert desk.run(scene()) == [False, True, True, True]
 
 
 def test_nothing_is_suggested_while_somebody_claims(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
