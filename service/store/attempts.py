@@ -13,12 +13,15 @@ from service.store import tables
 from service.store.bulk import update_many
 from service.store.clock import Clock
 from service.store.keys import attempt_keys, parameters
+from service.store.types import Id
 from service.wire.lease import Directive
 from service.wire.trial import Failure
 
 _rows = tables.attempts
 _KEY = ("study_id", "number", "attempt")
 _ADD = insert(_rows)
+# An address may name an attempt greater than any there is: beyond what its column holds.
+_LOCKED = select(_rows).where(*[_rows.c[name] == bindparam(name, type_=Id) for name in _KEY]).with_for_update()
 _OF_TRIAL = (
     select(_rows).where(_rows.c.study_id == bindparam("s"), _rows.c.number == bindparam("n")).order_by(_rows.c.attempt)
 )
@@ -92,8 +95,11 @@ class SqlAttempts:
 
     def lock(self, keys: Sequence[AttemptKey]) -> Mapping[AttemptKey, Attempt]:
         """Read attempts and keep others from changing them until the commit; unknown keys are left out."""
-        locked = _locked(self._connection.dialect.name)
-        rows = self._connection.execute(locked, parameters(self._connection, keys))
+        if len(keys) == 1:
+            rows = self._connection.execute(_LOCKED, _address(keys[0]))
+        else:
+            locked = _locked(self._connection.dialect.name)
+            rows = self._connection.execute(locked, parameters(self._connection, keys))
         return {attempt.key: attempt for attempt in map(_attempt, rows)}
 
     def save(self, attempts: Sequence[Attempt]) -> None:

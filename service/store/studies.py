@@ -6,7 +6,21 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, insert, or_, select, text, update
+from sqlalchemy import (
+    Connection,
+    Executable,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from service.domain.actor import Actor
@@ -157,10 +171,20 @@ class SqlStudies:
 
     def next_number(self, study_id: int, *, free: bool) -> tuple[int, int]:
         """Take the next trial number, and the seq that goes with it; a free one costs no budget."""
-        given = {"study": study_id, "more": int(free)}
-        row = self._connection.execute(_NEXT, given).one_or_none()
-        if row is None:
+        taken = self._number(study_id, _NEXT, {"more": int(free)})
+        if taken is None:
             raise StudyNotFound("the study has been deleted")
+        return taken
+
+    def number_after(self, seen: Study, *, free: bool) -> tuple[int, int] | None:
+        """Like `next_number`, if the study is as it was seen; else None."""
+        given = {"more": int(free), "next": seen.next_number, "revised": seen.revision}
+        return self._number(seen.id, _NEXT_AFTER, given)
+
+    def _number(self, study_id: int, wanted: Executable, given: Mapping[str, int]) -> tuple[int, int] | None:
+        row = self._connection.execute(wanted, {"study": study_id, **given}).one_or_none()
+        if row is None:
+            return None
         self._changed(study_id, seq=row.seq, next_number=row.next_number, added=row.added)
         return row.next_number - 1, row.seq
 
@@ -262,6 +286,7 @@ _NEXT = (
     .values(seq=_rows.c.seq + 1, next_number=_rows.c.next_number + 1, added=_rows.c.added + bindparam("more"))
     .returning(_rows.c.next_number, _rows.c.seq, _rows.c.added)
 )
+_NEXT_AFTER = _NEXT.where(_rows.c.next_number == bindparam("next"), _rows.c.revision == bindparam("revised"))
 
 
 @lru_cache(maxsize=512)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, func, insert, or_, se
 
 from service.domain.errors import TrialNotFound
 from service.domain.query import Page, TrialQuery
+from service.domain.study import Study
 from service.domain.trial import Rerun, Trial
 from service.store import tables
 from service.store.clock import Clock
@@ -34,9 +35,16 @@ class SqlTrials:
 
     def add(self, trial: Trial) -> Trial:
         """Add a trial under the study's next number (the one given is ignored); answers it with number and seq."""
-        free = trial.origin == "added" or not trial.searches
-        number, seq = self._studies.next_number(trial.study_id, free=free)
-        self._connection.execute(insert(_rows), {**self._values(trial), "number": number, "seq": seq})
+        return self._add(trial, self._studies.next_number(trial.study_id, free=_free(trial)))
+
+    def add_to(self, seen: Study, trial: Trial) -> Trial | None:
+        """Add a trial like `add`, if its study is as it was seen: none was added, and nobody edited or moved it."""
+        place = self._studies.number_after(seen, free=_free(trial))
+        return None if place is None else self._add(trial, place)
+
+    def _add(self, trial: Trial, place: tuple[int, int]) -> Trial:
+        number, seq = place
+        self._connection.execute(_ADD, {**self._values(trial), "number": number, "seq": seq})
         return _own(replace(trial, number=number, seq=seq))
 
     def get(self, study_id: int, number: int) -> Trial:
@@ -150,6 +158,7 @@ class SqlTrials:
         return None if value is None or math.isnan(value) else value
 
 
+_ADD = insert(_rows)
 _ONE = select(_rows).where(_rows.c.study_id == bindparam("s"), _rows.c.number == bindparam("n"))
 _ONE_LOCKED = _ONE.with_for_update()
 _QUEUED = (
@@ -186,6 +195,11 @@ _CHANGED = (
     .limit(bindparam("n"))
 )
 _SAVE = update(_rows).where(_rows.c.study_id == bindparam("at_study"), _rows.c.number == bindparam("at_number"))
+
+
+def _free(trial: Trial) -> bool:
+    """Whether it costs no budget."""
+    return trial.origin == "added" or not trial.searches
 
 
 def _own(trial: Trial) -> Trial:

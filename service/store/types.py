@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from json import JSONEncoder
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Text
@@ -42,15 +43,14 @@ class Json(TypeDecorator[Any]):
 
     impl = Text
     cache_ok = True
-    ascii = True
+    # Made once: `json.dumps` makes one for each text, unless it is to write spaces.
+    encoder = JSONEncoder(separators=(",", ":"))
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
         """To the database."""
         if value is None:
             return None
-        return json.dumps(
-            dict(value) if isinstance(value, Mapping) else value, separators=(",", ":"), ensure_ascii=self.ascii
-        )
+        return self.encoder.encode(dict(value) if isinstance(value, Mapping) else value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
         """From the database."""
@@ -61,4 +61,4 @@ class JsonParams(Json):
     """JSON that the database looks into: letters stand as they are, for SQLite does not find an escaped name."""
 
     cache_ok = True
-    ascii = False
+    encoder = JSONEncoder(separators=(",", ":"), ensure_ascii=False)

@@ -83,7 +83,8 @@ def grant(tx: Transaction, study: Study, count: int, taker: Taker, ttl_seconds: 
 
     Reruns are few, cost no budget, and are handed out when the search has ended, too: only a paused study keeps them.
     """
-    again = _claim(tx, study, count, taker, reruns=True) if study.state in RERUNS_RUN else ()
+    # They are among the trials that cost no budget: most studies have none such.
+    again = _claim(tx, study, count, taker, reruns=True) if study.added and study.state in RERUNS_RUN else ()
     if again and tx.studies.lock(study.name, writes=True).state not in RERUNS_RUN:
         again = ()
     leases = tuple(_lease(tx, study, trial, taker, ttl_seconds) for trial in again)

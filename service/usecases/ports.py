@@ -91,6 +91,9 @@ class Trials(Protocol):
     def add(self, trial: Trial) -> Trial:
         """Add a trial under the study's next number (the one given is ignored); answers it with number and seq."""
 
+    def add_to(self, seen: Study, trial: Trial) -> Trial | None:
+        """Add a trial like `add`, if its study is as it was seen: none was added, and nobody edited or moved it."""
+
     def get(self, study_id: int, number: int) -> Trial:
         """Read a trial; TrialNotFound."""
 
@@ -98,11 +101,9 @@ class Trials(Protocol):
         """Read a trial and keep others from changing it until the commit; TrialNotFound."""
 
     def claim(self, study_id: int, count: int, *, node: str | None = None, reruns: bool = False) -> Sequence[Trial]:
-        """Lock up to `count` queued trials, lowest numbers first, passing over those that others are claiming.
+        """Lock up to `count` queued trials, of the search or reruns, lowest numbers first.
 
-        They are of the search, or reruns.
-
-        Passed over are those that are not due, too, and those that at this moment avoid the node, if one is named.
+        Passed over are those that others are claiming, that are not due, and that now avoid the node, if one is named.
         """
 
     def put_off(self) -> Sequence[PutOff]:
@@ -282,10 +283,7 @@ class Logs(Protocol):
         """How many bytes an attempt has written in all, those that were left out included."""
 
     def pieces(self, key: AttemptKey, offset: int, most_bytes: int) -> Sequence[LogPiece]:
-        """Read the pieces that hold something behind an offset, in their order.
-
-        So many that they have `most_bytes` together, and one at least, if there is one.
-        """
+        """Read pieces behind an offset, in their order: `most_bytes` together, and one at least, if there is one."""
 
     def trim(self, key: AttemptKey, head: int, tail: int) -> None:
         """Leave the middle out: keep the pieces that begin before `head` and those that end behind `tail`."""

@@ -7,7 +7,7 @@ while there is demand, refreshes suggestions that nobody has taken when results 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -49,7 +49,7 @@ class Suggester:
         self._asked: set[str] = set()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._rushes: dict[str, tuple[int, float]] = {}
-        self._held: dict[str, float] = {}
+        self._held: dict[str, tuple[int, float]] = {}
 
     def want(self, study: str) -> None:
         """Say that trials of a study are asked for: its queue is kept filled for a while."""
@@ -65,11 +65,12 @@ class Suggester:
             task.add_done_callback(partial(self._forget, study))
 
     async def close(self) -> None:
-        """Stop suggesting."""
-        tasks = list(self._tasks.values())
+        """Stop suggesting: another process may go on at once."""
+        tasks, held = list(self._tasks.values()), [study_id for study_id, _ in self._held.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._let_go(held)
 
     def _forget(self, study: str, task: "asyncio.Task[None]") -> None:
         self._tasks.pop(study, None)
@@ -82,26 +83,36 @@ class Suggester:
 
     async def _serve(self, study: str) -> None:
         """Keep the queue of a study filled until nobody has asked for a while, or there is nothing more to suggest."""
-        async with self.board.watch(study) as happened:
-            while self.board.asking(study) or time.monotonic() - self._wanted[study] < _REST_SECONDS:
-                if not self.board.asking(study):
-                    # What it takes of this process a claim that is under way would wait for.
-                    await self.board.calm()
-                happened.clear()
-                try:
-                    busy = await self._step(study)
-                except (StudyNotFound, _NothingMore):
-                    return
-                except BasinError as error:
-                    _log.warning("suggesting for study %r was put off: %s", study, error)
-                    busy = False
-                if not busy:
-                    # Also by the clock: another process that was suggesting may have died.
-                    # Not wait_for(): before Python 3.12 it may swallow a cancellation.
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(_LOOK_SECONDS):
-                            await happened.wait()
-                            await self._settle(study)
+        with suppress(StudyNotFound, _NothingMore):
+            async with self.board.watch(study) as happened:
+                while self._is_wanted(study):
+                    await self._work(study, happened)
+                    # It rests. Another process that is asked need not wait until this one's time is over.
+                    await self._let_go([self._held.pop(study)[0]] if study in self._held else [])
+
+    def _is_wanted(self, study: str) -> bool:
+        return self.board.asking(study) > 0 or time.monotonic() - self._wanted[study] < _REST_SECONDS
+
+    async def _work(self, study: str, happened: asyncio.Event) -> None:
+        while self._is_wanted(study):
+            if not self.board.asking(study):
+                # What it takes of this process a claim that is under way would wait for.
+                await self.board.calm()
+            happened.clear()
+            try:
+                busy = await self._step(study)
+            except (StudyNotFound, _NothingMore):
+                raise
+            except BasinError as error:
+                _log.warning("suggesting for study %r was put off: %s", study, error)
+                busy = False
+            if not busy:
+                # Also by the clock: another process that was suggesting may have died.
+                # Not wait_for(): before Python 3.12 it may swallow a cancellation.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_SECONDS):
+                        await happened.wait()
+                        await self._settle(study)
 
     async def _settle(self, study: str) -> None:
         """Let whoever has just told of a result ask for his next trial first, if nobody waits for one already.
@@ -125,7 +136,7 @@ class Suggester:
             return False
         if len(seen.waiting) < (min(_LEAST, most) if stale else most):
             return await self._fill(seen, more=stale or len(seen.waiting) + 1 < most)
-        return await self._renew(seen, seen.waiting[0].number, more=len(seen.waiting) < most)
+        return await self._renew(seen, more=len(seen.waiting) < most)
 
     def _depth(self, study: str) -> int:
         """How many are to wait: a few, and as many more as have had to be waited for at once a moment ago."""
@@ -139,14 +150,26 @@ class Suggester:
         return min(_AHEAD + most, _MOST_AHEAD)
 
     async def _holds(self, study: str, seen: Situation) -> bool:
-        """Whether this process makes the study's suggestions. What it queues makes sure of it once more."""
+        """Whether this process makes the study's suggestions."""
         now = time.monotonic()
-        if now - self._held.get(study, -suggesting.LEASE_SECONDS) < suggesting.LEASE_SECONDS / 3:
+        of, since = self._held.get(study, (seen.study.id, -suggesting.LEASE_SECONDS))
+        if of == seen.study.id and now - since < suggesting.LEASE_SECONDS / 3:
             return True
         held = await self._store.write(lambda tx: suggesting.take(tx, seen.study, self._owner))
         if held:
-            self._held[study] = now
+            self._held[study] = seen.study.id, now
         return held
+
+    async def _let_go(self, study_ids: Sequence[int]) -> None:
+        def release(tx: Transaction) -> None:
+            for study_id in study_ids:
+                tx.suggesters.release(study_id, self._owner)
+
+        if study_ids:
+            try:
+                await self._store.write(release)
+            except BasinError as error:
+                _log.warning("another process may make suggestions in %g s only: %s", suggesting.LEASE_SECONDS, error)
 
     async def _fill(self, seen: Situation, *, more: bool) -> bool:
         number = seen.study.next_number
@@ -168,22 +191,21 @@ class Suggester:
             return False
         told = suggesting.about(seen, self._engine.name, suggestion.note)
         awaited = self.board.asking(seen.study.name) > 0
-        put = partial(suggesting.put, seen=seen, owner=self._owner, suggestion=suggestion, about=told)
+        put = partial(suggesting.put, seen=seen, suggestion=suggestion, about=told)
         if await self._store.write(put, urgent=awaited) is None:
             # Something has changed meanwhile. Was it that another process makes the suggestions now?
             self._held.pop(seen.study.name, None)
             return True
         return more
 
-    async def _renew(self, seen: Situation, number: int, *, more: bool) -> bool:
+    async def _renew(self, seen: Situation, *, more: bool) -> bool:
+        number = seen.waiting[0].number
         try:
             suggestion: Suggestion = await self._run(partial(self._engine.suggest, seen.history, number))
         except Exhausted:
             return False
         told = suggesting.about(seen, self._engine.name, suggestion.note)
-        renewed: bool = await self._store.write(
-            lambda tx: suggesting.renew(tx, seen, self._owner, number, suggestion, told)
-        )
+        renewed: bool = await self._store.write(lambda tx: suggesting.renew(tx, seen, suggestion, told))
         return renewed and more
 
 

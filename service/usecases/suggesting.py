@@ -51,26 +51,27 @@ def take(tx: Transaction, study: Study, owner: str) -> bool:
     return tx.suggesters.take(study.id, owner, LEASE_SECONDS)
 
 
-def put(tx: Transaction, seen: Situation, owner: str, suggestion: Suggestion, about: dict[str, Any]) -> Trial | None:
-    """Queue a suggestion, if the study is still as it was seen; otherwise nothing, and it is thought over again."""
-    study = tx.studies.lock(seen.study.name)
-    if study.id != seen.study.id or study.next_number != seen.study.next_number or study.state != "active":
+def put(tx: Transaction, seen: Situation, suggestion: Suggestion, about: dict[str, Any]) -> Trial | None:
+    """Queue a suggestion, if the study is still as it was seen; otherwise nothing, and it is thought over again.
+
+    Whether this process still makes the suggestions need not be asked: had another one queued a trial, it would show.
+    """
+    study = seen.study
+    if study.state != "active" or not budget.may_add(study):
         return None
-    if not budget.may_add(study) or not take(tx, study, owner):
-        return None
-    trial = tx.trials.add(
-        Trial(
-            study_id=study.id,
-            number=0,
-            origin="sampled",
-            params=suggestion.params,
-            system=suggestion.system,
-            suggestion=about,
-            created_at=tx.now,
-        )
+    new = Trial(
+        study_id=study.id,
+        number=0,
+        origin="sampled",
+        params=suggestion.params,
+        system=suggestion.system,
+        suggestion=about,
+        created_at=tx.now,
     )
-    remember(tx, study.name, suggestion.study_system)
-    trial_event(tx, study, trial, "trial.created")
+    trial = tx.trials.add_to(study, new)
+    if trial is not None:
+        remember(tx, study.name, suggestion.study_system)
+        trial_event(tx, study, trial, "trial.created")
     return trial
 
 
@@ -96,12 +97,11 @@ def promote(tx: Transaction, seen: Situation, owner: str, promotion: Promotion) 
     return True
 
 
-def renew(
-    tx: Transaction, seen: Situation, owner: str, number: int, suggestion: Suggestion, about: dict[str, Any]
-) -> bool:
-    """Put a better suggestion in the place of one that nobody has taken."""
-    trial = tx.trials.lock(seen.study.id, number)
-    if trial.state != "queued" or trial.origin != "sampled" or trial.attempts or not take(tx, seen.study, owner):
+def renew(tx: Transaction, seen: Situation, suggestion: Suggestion, about: dict[str, Any]) -> bool:
+    """Put a better suggestion in the place of the one that is next; False if that one has been taken or changed."""
+    stale = seen.waiting[0]
+    trial = tx.trials.lock(stale.study_id, stale.number)
+    if trial.seq != stale.seq:
         return False
     tx.trials.save(replace(trial, params=suggestion.params, system=suggestion.system, suggestion=about))
     remember(tx, seen.study.name, suggestion.study_system)

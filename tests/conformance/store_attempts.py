@@ -65,10 +65,12 @@ class AttemptConformance:
             bench.writing.attempts.add(one)
         here, there = given[1].key, given[0].key
         unknown = [replace(here, attempt=3), replace(here, number=0), replace(here, study_id=10**6)]
+        unknown.append(replace(here, attempt=2**40))
         found = bench.writing.attempts.lock([unknown[0], here, *unknown[1:], there])
         assert found == {one.key: one for one in given}
         assert bench.writing.attempts.lock([]) == {}
         assert bench.writing.attempts.lock(unknown) == {}
+        assert [bench.writing.attempts.lock([alone]) for alone in unknown] == [{}] * 4
         assert bench.writing.attempts.lock([here, here]) == {here: given[1]}
 
     def test_save_writes_what_can_change_of_an_attempt(self, bench: Bench, owner: Trial) -> None:

@@ -38,6 +38,40 @@ class TrialConformance:
         changed = bench.reading.trials.changed(study.id, 0, 100)
         assert list(changed) == sorted(trials, key=lambda one: one.seq)
 
+    def test_a_trial_is_added_to_a_study_that_is_as_it_was_seen_and_to_no_other(self, bench: Bench) -> None:
+        empty = bench.study()
+        first = bench.writing.trials.add_to(empty, trial(empty, number=99, seq=99))
+        assert first == bench.reading.trials.get(empty.id, 0) == trial(empty, number=0, seq=2)
+        assert bench.writing.trials.add_to(empty, trial(empty)) is None
+        one = bench.reading.studies.get("digits")
+        assert (one.next_number, one.added, one.seq) == (1, 0, 2)
+        bench.writing.studies.save(replace(one, revision=one.revision + 1))
+        assert bench.writing.trials.add_to(one, trial(one)) is None
+        edited = bench.reading.studies.get("digits")
+        elsewhere = bench.writing.trials.add_to(edited, trial(edited, origin="added"))
+        assert elsewhere is not None
+        two = bench.reading.studies.get("digits")
+        assert (two.next_number, two.added, two.seq) == (2, 1, elsewhere.seq)
+        bench.writing.studies.delete(two)
+        assert bench.writing.trials.add_to(two, trial(two)) is None
+
+    def test_of_many_who_saw_the_same_study_one_adds_a_trial(self, bench: Bench) -> None:
+        study = bench.study()
+        added = bench.write_at_once([lambda tx: tx.trials.add_to(study, trial(study))] * 16)
+        assert [one.number for one in added if isinstance(one, Trial)] == [0]
+        assert added.count(None) == 15
+
+    def test_what_was_read_of_a_study_before_a_trial_was_added_to_it_is_read_anew(self, bench: Bench) -> None:
+        study = bench.study()
+
+        def work(tx: Transaction) -> tuple[Study, Study]:
+            before = tx.studies.get("digits")
+            tx.trials.add_to(before, trial(study))
+            return before, tx.studies.get("digits")
+
+        before, after = bench.write(work)
+        assert (before.next_number, after.next_number, after.seq) == (0, 1, before.seq + 1)
+
     def test_each_write_under_a_lock_that_was_meant_for_it_has_a_seq_of_its_own(self, bench: Bench) -> None:
         study = bench.study()
         one, two = bench.trials(study, 2)

@@ -154,6 +154,13 @@ class MemoryTrials:
         self._tables.trials.put(study.id, added.number, added)
         return own_trial(added)
 
+    def add_to(self, seen: Study, trial: Trial) -> Trial | None:
+        """Add a trial, if its study is as it was seen: none was added, and nobody edited or moved it."""
+        study = self._tables.studies.get(None, seen.id)
+        if study is None or (study.next_number, study.revision) != (seen.next_number, seen.revision):
+            return None
+        return self.add(trial)
+
     def get(self, study_id: int, number: int) -> Trial:
         """Read a trial; TrialNotFound."""
         trial = self._tables.trials.get(study_id, number)

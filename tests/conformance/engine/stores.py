@@ -74,8 +74,7 @@ class StoreDriver:
         told = suggesting.about(seen, "test", suggestion.note)
 
         def queue(tx: Transaction) -> Lease:
-            assert suggesting.put(tx, seen, replica.name, suggestion, told) is not None
-            tx.suggesters.release(seen.study.id, replica.name)
+            assert suggesting.put(tx, seen, suggestion, told) is not None
             return _claim(tx, name)
 
         lease = await next(self._turns).store.write(queue)

@@ -295,6 +295,44 @@ def test_one_process_suggests_and_another_takes_over_when_it_is_gone(desk: Desk)
         assert len(desk.run(ask(desk, suggester))) == 1
 
 
+def test_one_that_is_closed_lets_another_go_on_at_once(desk: Desk) -> None:
+    study = desk.study()
+    with suggesting_with(desk, Counting()) as suggester:
+        desk.run(ask(desk, suggester))
+        assert not desk.write(lambda tx: suggesting.take(tx, study, "another"))
+    assert desk.write(lambda tx: suggesting.take(tx, study, "another"))
+
+
+def test_one_that_rests_lets_another_go_on_and_comes_back_when_it_is_asked(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = desk.study()
+    monkeypatch.setattr("service.usecases.suggester._REST_SECONDS", 0.0)
+
+    async def free() -> bool:
+        return await desk.store.write(lambda tx: suggesting.take(tx, study, "another"))
+
+    async def scene(suggester: Suggester) -> None:
+        for _ in range(3):
+            await ask(desk, suggester)
+            await until(free)
+            await desk.store.write(lambda tx: tx.suggesters.release(study.id, "another"))
+
+    with suggesting_with(desk, engine := Counting()) as suggester:
+        desk.run(scene(suggester))
+    assert len(engine.asked) >= 3
+
+
+def test_a_study_of_the_same_name_is_another_study(desk: Desk) -> None:
+    desk.study()
+    with suggesting_with(desk, Counting()) as suggester:
+        desk.run(ask(desk, suggester))
+        desk.write(lambda tx: tx.studies.delete(tx.studies.get("s")))
+        again = desk.study()
+        assert len(desk.run(ask(desk, suggester))) == 1
+        assert not desk.write(lambda tx: suggesting.take(tx, again, "another"))
+
+
 @pytest.mark.parametrize("budget", [{"max_trials": 3}, {"max_running": 3}])
 def test_a_budget_bounds_what_is_suggested_and_run(desk: Desk, budget: dict[str, int]) -> None:
     desk.study(budget=budget)
