@@ -6,26 +6,30 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from service.domain.trial import Attempt, AttemptKey, Continuity
 from service.store import tables
 from service.store.bulk import update_many
 from service.store.clock import Clock
 from service.store.keys import attempt_keys, parameters
+from service.store.prepared import Prepared
 from service.store.types import Id
 from service.wire.lease import Directive
 from service.wire.trial import Failure
 
 _rows = tables.attempts
 _KEY = ("study_id", "number", "attempt")
-_ADD = insert(_rows)
+_ADD = Prepared(insert(_rows))
 # An address may name an attempt greater than any there is: beyond what its column holds.
-_LOCKED = select(_rows).where(*[_rows.c[name] == bindparam(name, type_=Id) for name in _KEY]).with_for_update()
-_OF_TRIAL = (
+_LOCKED = Prepared(
+    select(_rows).where(*[_rows.c[name] == bindparam(name, type_=Id) for name in _KEY]).with_for_update()
+)
+_of_trial = (
     select(_rows).where(_rows.c.study_id == bindparam("s"), _rows.c.number == bindparam("n")).order_by(_rows.c.attempt)
 )
-_NEWEST = _OF_TRIAL.order_by(None).order_by(_rows.c.attempt.desc()).limit(1)
+_OF_TRIAL = Prepared(_of_trial)
+_NEWEST = Prepared(_of_trial.order_by(None).order_by(_rows.c.attempt.desc()).limit(1))
 _newest = (
     select(_rows.c.number, func.max(_rows.c.attempt).label("attempt"))
     .where(_rows.c.study_id == bindparam("s"), _rows.c.number.in_(bindparam("numbers", expanding=True)))
@@ -38,19 +42,20 @@ _NEWEST_OF_EACH = (
     .where(_rows.c.study_id == bindparam("s"))
 )
 _trials = tables.trials
-_GPU_SECONDS = (
+_GPU_SECONDS = Prepared(
     select(func.coalesce(func.sum(_rows.c.gpu_seconds), 0.0))
     .join(_trials, (_trials.c.study_id == _rows.c.study_id) & (_trials.c.number == _rows.c.number))
     .where(_rows.c.study_id == bindparam("s"), _trials.c.purpose == "search")
 )
-_OVERDUE = (
+_overdue = (
     select(_rows)
     .where(_rows.c.ended_at.is_(None), _rows.c.expires_at < bindparam("now"))
     .order_by(_rows.c.study_id, _rows.c.number)
     .limit(bindparam("n"))
     .with_for_update(skip_locked=True)
 )
-_OVERDUE_OF_STUDY = _OVERDUE.where(_rows.c.study_id == bindparam("s"))
+_OVERDUE = Prepared(_overdue)
+_OVERDUE_OF_STUDY = Prepared(_overdue.where(_rows.c.study_id == bindparam("s")))
 _HELD = (
     select(_rows)
     .where(_rows.c.worker_id.in_(bindparam("workers", expanding=True)), _rows.c.ended_at.is_(None))
@@ -77,18 +82,18 @@ class SqlAttempts:
             "holder": attempt.holder,
             "worker_id": attempt.worker_id,
         }
-        self._connection.execute(_ADD, {**written, **_changing(attempt)})
+        _ADD.run(self._connection, {**written, **_changing(attempt)})
 
     def list(self, study_id: int, number: int) -> Sequence[Attempt]:
         """Read all attempts at a trial, oldest first."""
-        return [_attempt(row) for row in self._connection.execute(_OF_TRIAL, {"s": study_id, "n": number})]
+        return [_attempt(row) for row in _OF_TRIAL.rows(self._connection, {"s": study_id, "n": number})]
 
     def current(self, study_id: int, numbers: Sequence[int]) -> Mapping[int, Attempt]:
         """Read the newest attempt of each of these trials, by the trial's number."""
         if not numbers:
             return {}
         if len(numbers) == 1:
-            row = self._connection.execute(_NEWEST, {"s": study_id, "n": numbers[0]}).first()
+            row = _NEWEST.row(self._connection, {"s": study_id, "n": numbers[0]})
             return {} if row is None else {row.number: _attempt(row)}
         found = self._connection.execute(_NEWEST_OF_EACH, {"s": study_id, "numbers": numbers})
         return {row.number: _attempt(row) for row in found}
@@ -96,10 +101,10 @@ class SqlAttempts:
     def lock(self, keys: Sequence[AttemptKey]) -> Mapping[AttemptKey, Attempt]:
         """Read attempts and keep others from changing them until the commit; unknown keys are left out."""
         if len(keys) == 1:
-            rows = self._connection.execute(_LOCKED, _address(keys[0]))
+            rows = _LOCKED.rows(self._connection, _address(keys[0]))
         else:
             locked = _locked(self._connection.dialect.name)
-            rows = self._connection.execute(locked, parameters(self._connection, keys))
+            rows = locked.rows(self._connection, parameters(self._connection, keys))
         return {attempt.key: attempt for attempt in map(_attempt, rows)}
 
     def save(self, attempts: Sequence[Attempt]) -> None:
@@ -112,13 +117,13 @@ class SqlAttempts:
 
     def gpu_seconds(self, study_id: int) -> float:
         """Sum up what all attempts of a study's search have used."""
-        return float(self._connection.execute(_GPU_SECONDS, {"s": study_id}).scalar_one())
+        return float(_GPU_SECONDS.value(self._connection, {"s": study_id}))
 
     def overdue(self, study_id: int | None, count: int) -> Sequence[Attempt]:
         """Lock up to `count` live attempts, of one study or of all, whose lease has expired by the database's clock."""
         wanted = {"now": self._clock.now, "n": count} | ({} if study_id is None else {"s": study_id})
-        rows = self._connection.execute(_OVERDUE if study_id is None else _OVERDUE_OF_STUDY, wanted)
-        return [_attempt(row) for row in rows]
+        overdue = _OVERDUE if study_id is None else _OVERDUE_OF_STUDY
+        return [_attempt(row) for row in overdue.rows(self._connection, wanted)]
 
     def held(self, worker_ids: Sequence[str]) -> Sequence[Attempt]:
         """Read the live attempts of workers, oldest first."""
@@ -150,11 +155,11 @@ class SqlAttempts:
 
 
 @cache
-def _locked(database: str) -> Select[Any]:
+def _locked(database: str) -> Prepared:
     wanted = attempt_keys(database)
     same = [_rows.c[name] == wanted.c[name] for name in _KEY]
     locked = select(_rows).join(wanted, same[0] & same[1] & same[2]).order_by(*[_rows.c[name] for name in _KEY])
-    return locked.with_for_update(of=_rows)
+    return Prepared(locked.with_for_update(of=_rows))
 
 
 def _address(key: AttemptKey) -> dict[str, int]:
@@ -185,7 +190,7 @@ def _changing(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def _attempt(row: Row[Any]) -> Attempt:
+def _attempt(row: Any) -> Attempt:
     return Attempt(
         key=AttemptKey(row.study_id, row.number, row.attempt),
         token=row.token,

@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Table, bindparam, cast, column, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, cast, column, func, insert, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql import FromClause
+
+from service.store.prepared import Prepared
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -21,9 +23,9 @@ def insert_many(connection: Connection, table: Table, rows: Rows) -> None:
     if not rows:
         return
     if connection.dialect.name == "postgresql" and len(rows) > 1:
-        connection.execute(_insert_arrays(table, tuple(rows[0])), columns(rows))
+        _insert_arrays(table, tuple(rows[0])).run(connection, columns(rows))
     else:
-        connection.execute(_insert_each(table), rows)
+        _insert_each(table, tuple(rows[0])).each(connection, rows)
 
 
 def update_many(connection: Connection, table: Table, rows: Rows) -> None:
@@ -31,11 +33,11 @@ def update_many(connection: Connection, table: Table, rows: Rows) -> None:
     if not rows:
         return
     if connection.dialect.name == "postgresql" and len(rows) > 1:
-        connection.execute(_update_arrays(table, tuple(rows[0])), columns(rows))
+        _update_arrays(table, tuple(rows[0])).run(connection, columns(rows))
     else:
         keys = {key.name for key in table.primary_key}
         given = [{f"at_{name}" if name in keys else name: value for name, value in row.items()} for row in rows]
-        connection.execute(_update_each(table), given)
+        _update_each(table, tuple(rows[0])).each(connection, given)
 
 
 def columns(rows: Rows) -> dict[str, list[Any]]:
@@ -44,26 +46,30 @@ def columns(rows: Rows) -> dict[str, list[Any]]:
 
 
 @lru_cache(maxsize=64)
-def _insert_each(table: Table) -> Executable:
-    return insert(table)
+def _insert_each(table: Table, names: tuple[str, ...]) -> Prepared:
+    return Prepared(insert(table).values({name: bindparam(name) for name in names}))
 
 
 @lru_cache(maxsize=64)
-def _update_each(table: Table) -> Executable:
-    return update(table).where(*[key == bindparam(f"at_{key.name}") for key in table.primary_key])
+def _update_each(table: Table, names: tuple[str, ...]) -> Prepared:
+    keys = {key.name for key in table.primary_key}
+    changes: dict[str, Any] = {name: bindparam(name) for name in names if name not in keys}
+    return Prepared(
+        update(table).values(changes).where(*[table.c[name] == bindparam(f"at_{name}") for name in sorted(keys)])
+    )
 
 
 @lru_cache(maxsize=64)
-def _insert_arrays(table: Table, names: tuple[str, ...]) -> Executable:
-    return insert(table).from_select(names, select(arrays(table, names)))
+def _insert_arrays(table: Table, names: tuple[str, ...]) -> Prepared:
+    return Prepared(insert(table).from_select(names, select(arrays(table, names))))
 
 
 @lru_cache(maxsize=64)
-def _update_arrays(table: Table, names: tuple[str, ...]) -> Executable:
+def _update_arrays(table: Table, names: tuple[str, ...]) -> Prepared:
     given = arrays(table, names)
     keys = {key.name for key in table.primary_key}
     changes = {name: given.c[name] for name in names if name not in keys}
-    return update(table).values(changes).where(*[table.c[name] == given.c[name] for name in sorted(keys)])
+    return Prepared(update(table).values(changes).where(*[table.c[name] == given.c[name] for name in sorted(keys)]))
 
 
 def arrays(table: Table, names: tuple[str, ...], *, placed: str | None = None) -> FromClause:

@@ -3,16 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, tuple_, update
+from sqlalchemy import Connection, bindparam, select, tuple_, update
 
 from service.domain.trial import AttemptKey, Point
 from service.store import tables
 from service.store.bulk import insert_many
+from service.store.prepared import Prepared
 from service.usecases.ports import Mark
 
 _points = tables.reports
 _TRIALS_AT_ONCE = 500
-_BEHIND = (
+_BEHIND = Prepared(
     select(_points)
     .where(
         _points.c.study_id == bindparam("s"),
@@ -47,7 +48,7 @@ class SqlPoints:
     def list(self, study_id: int, number: int, after: tuple[int, int], count: int) -> Sequence[Point]:
         """Read up to `count` points of a trial behind the place (attempt, seq), in that order."""
         wanted = {"s": study_id, "n": number, "attempt": after[0], "seq": after[1], "count": count}
-        return [_point(row) for row in self._connection.execute(_BEHIND, wanted)]
+        return [_point(row) for row in _BEHIND.rows(self._connection, wanted)]
 
     def curves(self, study_id: int, numbers: Sequence[int], metric: str) -> Mapping[int, Sequence[tuple[int, float]]]:
         """Read (step, value) of a metric for each of these trials, in the order of steps, without superseded points."""
@@ -92,7 +93,7 @@ def _row(point: Point) -> dict[str, Any]:
     }
 
 
-def _point(row: Row[Any]) -> Point:
+def _point(row: Any) -> Point:
     return Point(
         key=AttemptKey(row.study_id, row.number, row.attempt),
         seq=row.seq,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -12,6 +12,7 @@ from service.domain.decision import Decision
 from service.domain.trial import AttemptKey
 from service.store import tables
 from service.store.clock import Clock
+from service.store.prepared import Prepared
 
 _decisions = tables.decisions
 _suggesters = tables.suggesters
@@ -29,11 +30,13 @@ def _add(insert: Any) -> Any:
     )
 
 
-_ADD = {"postgresql": _add(postgresql.insert), "sqlite": _add(sqlite.insert)}
+_ADD = {"postgresql": Prepared(_add(postgresql.insert)), "sqlite": Prepared(_add(sqlite.insert))}
 _row = _suggesters.c.study_id == bindparam("study")
-_OWNER = select(_suggesters.c.owner).where(_row)
-_TAKE = update(_suggesters).where(
-    _row, or_(_suggesters.c.owner == bindparam("me"), _suggesters.c.expires_at <= bindparam("now"))
+_OWNER = Prepared(select(_suggesters.c.owner).where(_row))
+_TAKE = Prepared(
+    update(_suggesters).where(
+        _row, or_(_suggesters.c.owner == bindparam("me"), _suggesters.c.expires_at <= bindparam("now"))
+    )
 )
 _TRIALS_AT_ONCE = 500
 _OF = (
@@ -57,7 +60,7 @@ class SqlDecisions:
         key = decision.key
         place = {"study_id": key.study_id, "number": key.number, "attempt": key.attempt, "step": decision.step}
         told = {"act": decision.act, "reason": decision.reason, "basis": decision.basis, "at": decision.at}
-        self._connection.execute(_ADD[self._connection.dialect.name], {**place, **told})
+        _ADD[self._connection.dialect.name].run(self._connection, {**place, **told})
 
     def list(self, study_id: int, number: int) -> Sequence[Decision]:
         """Read the decisions on a trial, in the order of attempts and steps."""
@@ -78,7 +81,7 @@ class SqlDecisions:
         return found
 
 
-def _decision(row: Row[Any]) -> Decision:
+def _decision(row: Any) -> Decision:
     return Decision(
         key=AttemptKey(row.study_id, row.number, row.attempt),
         step=row.step,
@@ -99,9 +102,9 @@ class SqlSuggesters:
     def take(self, study_id: int, owner: str, seconds: float) -> bool:
         """Be the one for so long, by the database's clock; False while another one is."""
         mine = {"owner": owner, "expires_at": self._clock.now + timedelta(seconds=seconds)}
-        if self._connection.execute(_TAKE, {"study": study_id, "me": owner, "now": self._clock.now, **mine}).rowcount:
+        if _TAKE.run(self._connection, {"study": study_id, "me": owner, "now": self._clock.now, **mine}):
             return True
-        if self._connection.execute(_OWNER, {"study": study_id}).first() is not None:
+        if _OWNER.row(self._connection, {"study": study_id}) is not None:
             return False
         try:
             with self._connection.begin_nested():

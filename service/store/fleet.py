@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from service.domain.errors import StoreUnavailable, WorkerNotFound
@@ -12,9 +12,15 @@ from service.domain.worker import Worker
 from service.store import tables
 from service.store.bulk import update_many
 from service.store.clock import Clock
+from service.store.prepared import Prepared
 from service.wire.worker import Gpu, GpuUse
 
 _rows = tables.workers
+
+
+_one = select(_rows).where(_rows.c.id == bindparam("this"))
+_ONE = Prepared(_one)
+_ONE_LOCKED = Prepared(_one.with_for_update())
 
 
 class SqlWorkers:
@@ -34,7 +40,7 @@ class SqlWorkers:
 
     def get(self, worker_id: str) -> Worker:
         """Read a worker; WorkerNotFound."""
-        row = self._connection.execute(select(_rows).where(_rows.c.id == worker_id)).one_or_none()
+        row = _ONE.row(self._connection, {"this": worker_id})
         if row is None:
             raise WorkerNotFound(f"there is no worker {worker_id}")
         return _worker(row)
@@ -48,6 +54,8 @@ class SqlWorkers:
         """Read workers and keep others from changing them until the commit; unknown ones are left out."""
         if not worker_ids:
             return {}
+        if len(worker_ids) == 1:
+            return {row.id: _worker(row) for row in _ONE_LOCKED.rows(self._connection, {"this": worker_ids[0]})}
         # In one order, so that two batches never wait for each other.
         wanted = select(_rows).where(_rows.c.id.in_(worker_ids)).order_by(_rows.c.id).with_for_update()
         return {row.id: _worker(row) for row in self._connection.execute(wanted)}
@@ -101,7 +109,7 @@ def _values(worker: Worker) -> dict[str, Any]:
     }
 
 
-def _worker(row: Row[Any]) -> Worker:
+def _worker(row: Any) -> Worker:
     return Worker(
         id=row.id,
         instance=row.instance,

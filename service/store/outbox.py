@@ -7,10 +7,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
-    CTE,
     Connection,
-    Executable,
-    Row,
     Select,
     Text,
     bindparam,
@@ -30,14 +27,23 @@ from service.store import tables
 from service.store.bulk import arrays, columns, insert_many
 from service.store.changes import CHANNEL
 from service.store.clock import Clock
+from service.store.prepared import Prepared
 
 _events = tables.events
 _outbox = tables.outbox
 _requests = tables.requests
 _NAMES = tuple(one.name for one in _events.c if one.name != "id")
-_TAKE = update(_outbox).values(last_id=_outbox.c.last_id + bindparam("count")).returning(_outbox.c.last_id)
-_BEHIND = select(_events).where(_events.c.id > bindparam("after")).order_by(_events.c.id).limit(bindparam("count"))
-_BEHIND_IN = _BEHIND.where(_events.c.study == bindparam("study"))
+_take = update(_outbox).values(last_id=_outbox.c.last_id + bindparam("count")).returning(_outbox.c.last_id)
+_behind = select(_events).where(_events.c.id > bindparam("after")).order_by(_events.c.id).limit(bindparam("count"))
+_TAKE = Prepared(_take)
+_BEHIND = Prepared(_behind)
+_BEHIND_IN = Prepared(_behind.where(_events.c.study == bindparam("study")))
+_LAST = Prepared(select(_outbox.c.last_id))
+_FIRST = Prepared(select(func.min(_events.c.id)))
+_ANSWER = Prepared(insert(_requests))
+_ANSWERED = Prepared(
+    select(_requests).where(_requests.c.scope == bindparam("scope"), _requests.c.request_id == bindparam("request_id"))
+)
 
 
 class SqlEvents:
@@ -61,10 +67,10 @@ class SqlEvents:
             return ()
         count, rows = len(self.waiting), [_row(event) for event in self.waiting]
         if self._connection.dialect.name == "postgresql":
-            written = (_one_at_once(), rows[0]) if count == 1 else (_at_once(), columns(rows))
-            last: int = self._connection.execute(written[0], {"count": count, **written[1]}).scalar_one()
+            given = rows[0] if count == 1 else columns(rows)
+            last: int = _at_once(alone=count == 1).value(self._connection, {"count": count, **given})
         else:
-            last = self._connection.execute(_TAKE, {"count": count}).scalar_one()
+            last = _TAKE.value(self._connection, {"count": count})
             insert_many(self._connection, _events, [{**row, "id": last - count + n} for n, row in enumerate(rows, 1)])
         numbered = [replace(event, id=last - count + place) for place, event in enumerate(self.waiting, start=1)]
         self.waiting.clear()
@@ -73,12 +79,12 @@ class SqlEvents:
     def list(self, after_id: int, study: str | None, count: int) -> Sequence[Event]:
         """Read up to `count` events behind an id, of one study or of all."""
         wanted = {"after": after_id, "count": count} | ({} if study is None else {"study": study})
-        return [_event(row) for row in self._connection.execute(_BEHIND if study is None else _BEHIND_IN, wanted)]
+        return [_event(row) for row in (_BEHIND if study is None else _BEHIND_IN).rows(self._connection, wanted)]
 
     def bounds(self) -> tuple[int, int]:
         """The ids of the oldest event that is kept and of the newest there ever was; (0, 0) before the first."""
-        last: int = self._connection.execute(select(_outbox.c.last_id)).scalar_one()
-        first = self._connection.execute(select(func.min(_events.c.id))).scalar()
+        last: int = _LAST.value(self._connection, {})
+        first = _FIRST.value(self._connection, {})
         return (first if first is not None else last + 1 if last else 0), last
 
     def prune(self, before: datetime) -> int:
@@ -95,15 +101,14 @@ class SqlRequests:
 
     def get(self, scope: str, request_id: str) -> tuple[str, Any] | None:
         """The digest of the body and the answer that was given, if any."""
-        wanted = select(_requests).where(_requests.c.scope == scope, _requests.c.request_id == request_id)
-        row = self._connection.execute(wanted).one_or_none()
+        row = _ANSWERED.row(self._connection, {"scope": scope, "request_id": request_id})
         return None if row is None else (row.digest, row.answer)
 
     def put(self, scope: str, request_id: str, digest: str, answer: Any) -> None:
         """Remember an answer (plain JSON)."""
         written = {"scope": scope, "request_id": request_id, "digest": digest, "answer": answer}
         try:
-            self._connection.execute(insert(_requests), {**written, "at": self._clock.now})
+            _ANSWER.run(self._connection, {**written, "at": self._clock.now})
         except IntegrityError as error:
             # Another replica has carried it out since we looked. Asked again, its answer is found.
             raise StoreUnavailable("the same request is being carried out by another server") from error
@@ -114,25 +119,21 @@ class SqlRequests:
 
 
 @cache
-def _at_once() -> Executable:
-    """Takes the ids, writes the events and tells the other replicas, in one statement: it ends nearly every write."""
-    taken, rows = _TAKE.cte("taken"), arrays(_events, _NAMES, placed="place")
-    ids = taken.c.last_id - bindparam("count") + rows.c.place
-    whole = select(ids, *[rows.c[name] for name in _NAMES]).select_from(taken.join(rows, true()))
-    return _told(taken, whole)
+def _at_once(*, alone: bool) -> Prepared:
+    """Takes the ids, writes the events and tells the other replicas, in one statement: it ends nearly every write.
 
-
-@cache
-def _one_at_once() -> Executable:
-    """The same for a single event, in half the time."""
-    taken = _TAKE.cte("taken")
-    given = [cast(bindparam(name, type_=_events.c[name].type), _events.c[name].type) for name in _NAMES]
-    return _told(taken, select(taken.c.last_id, *given))
-
-
-def _told(taken: CTE, rows: Select[Any]) -> Executable:
-    new = insert(_events).from_select(("id", *_NAMES), rows)
-    return select(taken.c.last_id, func.pg_notify(CHANNEL, cast(taken.c.last_id, Text))).add_cte(new.cte("new"))
+    An event that is alone is not made a table of: that takes twice as long.
+    """
+    taken = _take.cte("taken")
+    if alone:
+        given = [cast(bindparam(name, type_=_events.c[name].type), _events.c[name].type) for name in _NAMES]
+        whole: Select[Any] = select(taken.c.last_id, *given)
+    else:
+        rows = arrays(_events, _NAMES, placed="place")
+        ids = taken.c.last_id - bindparam("count") + rows.c.place
+        whole = select(ids, *[rows.c[name] for name in _NAMES]).select_from(taken.join(rows, true()))
+    new = insert(_events).from_select(("id", *_NAMES), whole).cte("new")
+    return Prepared(select(taken.c.last_id, func.pg_notify(CHANNEL, cast(taken.c.last_id, Text))).add_cte(new))
 
 
 def _row(event: Event) -> dict[str, Any]:
@@ -148,7 +149,7 @@ def _row(event: Event) -> dict[str, Any]:
     }
 
 
-def _event(row: Row[Any]) -> Event:
+def _event(row: Any) -> Event:
     return Event(
         id=row.id,
         type=row.type,

@@ -8,8 +8,6 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
-    Executable,
-    Row,
     and_,
     bindparam,
     delete,
@@ -30,6 +28,7 @@ from service.domain.states import RERUNS_RUN
 from service.domain.study import Study
 from service.store import tables
 from service.store.clock import Clock
+from service.store.prepared import Prepared
 from service.store.types import UtcDateTime
 from service.usecases.ports import Offer
 from service.wire.study import StudyDefinition
@@ -103,7 +102,7 @@ class SqlStudies:
 
     def offering(self) -> Sequence[Offer]:
         """Read the studies that are not archived and have queued trials that are due, and that their state lets run."""
-        found = self._connection.execute(_OFFERING, {"now": self._clock.now})
+        found = _OFFERING.rows(self._connection, {"now": self._clock.now})
         return [Offer(_study(row), row.running) for row in found]
 
     def lock(self, name: str, *, writes: bool = False) -> Study:
@@ -113,7 +112,7 @@ class SqlStudies:
         """
         if not writes or name in self._locked:
             return self._one(name, lock=True)
-        row = self._connection.execute(_RAISE, {"named": name}).one_or_none()
+        row = _RAISE.row(self._connection, {"named": name})
         if row is None:
             raise StudyNotFound(f"there is no study named '{name}'")
         self._raised[row.id] = row.seq
@@ -121,8 +120,8 @@ class SqlStudies:
 
     def save(self, study: Study) -> Study:
         """Write a study but for its numbers of trials; answers it with its new seq and updated_at."""
-        changed = self._connection.execute(
-            _SAVE,
+        changed = _SAVE.row(
+            self._connection,
             {
                 "study": study.id,
                 "state": study.state,
@@ -135,7 +134,7 @@ class SqlStudies:
                 "data_fingerprint": study.data_fingerprint,
                 "updated_at": self._clock.now,
             },
-        ).one_or_none()
+        )
         if changed is None:
             raise StudyNotFound(f"there is no study named '{study.name}'")
         self._raised.pop(study.id, None)
@@ -162,7 +161,7 @@ class SqlStudies:
         """Raise the seq of a study under its row lock, so that the order of seq is the order of commits."""
         if (raised := self._raised.pop(study_id, None)) is not None:
             return raised
-        row = self._connection.execute(_BUMP, {"study": study_id}).one_or_none()
+        row = _BUMP.row(self._connection, {"study": study_id})
         if row is None:
             raise StudyNotFound("the study has been deleted")
         self._remember(_study(row), locked=True)
@@ -181,8 +180,8 @@ class SqlStudies:
         given = {"more": int(free), "next": seen.next_number, "revised": seen.revision}
         return self._number(seen.id, _NEXT_AFTER, given)
 
-    def _number(self, study_id: int, wanted: Executable, given: Mapping[str, int]) -> tuple[int, int] | None:
-        row = self._connection.execute(wanted, {"study": study_id, **given}).one_or_none()
+    def _number(self, study_id: int, wanted: Prepared, given: Mapping[str, int]) -> tuple[int, int] | None:
+        row = wanted.row(self._connection, {"study": study_id, **given})
         if row is None:
             return None
         self._changed(study_id, seq=row.seq, next_number=row.next_number, added=row.added)
@@ -191,7 +190,7 @@ class SqlStudies:
     def first_metric(self, study_id: int) -> str:
         """The metric by whose value the trials of a study are ordered."""
         if study_id not in self._metrics:
-            definition = self._connection.execute(_DEFINITION, {"study": study_id}).scalar_one()
+            definition = _DEFINITION.value(self._connection, {"study": study_id})
             self._metrics[study_id] = _definition(definition).objectives[0].metric
         return self._metrics[study_id]
 
@@ -236,7 +235,7 @@ class SqlStudies:
     def _one(self, name: str, *, lock: bool) -> Study:
         if name in self._locked or (name in self._read and not lock):
             return self._read[name]
-        row = self._connection.execute(_NAMED_LOCKED if lock else _NAMED, {"named": name}).one_or_none()
+        row = (_NAMED_LOCKED if lock else _NAMED).row(self._connection, {"named": name})
         if row is None:
             raise StudyNotFound(f"there is no study named '{name}'")
         return self._remember(_study(row), locked=lock)
@@ -260,33 +259,37 @@ class SqlStudies:
 
 
 # Statements are put together once: doing it each time costs as much as carrying them out.
-_NAMED = select(_rows).where(_SEEN, _rows.c.name == bindparam("named"))
-_NAMED_LOCKED = _NAMED.with_for_update()
-_DEFINITION = select(_rows.c.definition).where(_rows.c.id == bindparam("study"))
+_named = select(_rows).where(_SEEN, _rows.c.name == bindparam("named"))
+_NAMED = Prepared(_named)
+_NAMED_LOCKED = Prepared(_named.with_for_update())
+_DEFINITION = Prepared(select(_rows.c.definition).where(_rows.c.id == bindparam("study")))
 _trials = tables.trials
 _here = _trials.c.study_id == _rows.c.id
 _due = or_(_trials.c.not_before.is_(None), _trials.c.not_before <= bindparam("now", type_=UtcDateTime))
 _RUNNING = select(func.count()).where(_here, _trials.c.state == "running").scalar_subquery()
 _WAITS = exists().where(_here, _trials.c.state == "queued", _due)
 _RERUN_WAITS = _WAITS.where(text("trials.purpose <> 'search'"))
-_OFFERING = (
+_runs_reruns = or_(*[_rows.c.state == state for state in sorted(RERUNS_RUN)])
+_OFFERING = Prepared(
     select(_rows, _RUNNING.label("running"))
     .where(_SEEN, _rows.c.archived.is_(False))
-    .where(or_(and_(_rows.c.state == "active", _WAITS), and_(_rows.c.state.in_(RERUNS_RUN), _RERUN_WAITS)))
+    .where(or_(and_(_rows.c.state == "active", _WAITS), and_(_runs_reruns, _RERUN_WAITS)))
     .order_by(_rows.c.id)
 )
 _this = and_(_rows.c.id == bindparam("study"), _SEEN)
-_SAVE = update(_rows).where(_this).values(seq=_rows.c.seq + 1).returning(*_rows.c)
 # What has been written to is locked: its row comes along, and need not be read any more.
-_BUMP = update(_rows).where(_this).values(seq=_rows.c.seq + 1).returning(*_rows.c)
-_RAISE = update(_rows).where(_SEEN, _rows.c.name == bindparam("named")).values(seq=_rows.c.seq + 1).returning(*_rows.c)
-_NEXT = (
+_higher = update(_rows).values(seq=_rows.c.seq + 1).returning(*_rows.c)
+_SAVE = Prepared(_higher.where(_this))
+_BUMP = Prepared(_higher.where(_this))
+_RAISE = Prepared(_higher.where(_SEEN, _rows.c.name == bindparam("named")))
+_next = (
     update(_rows)
     .where(_this)
     .values(seq=_rows.c.seq + 1, next_number=_rows.c.next_number + 1, added=_rows.c.added + bindparam("more"))
     .returning(_rows.c.next_number, _rows.c.seq, _rows.c.added)
 )
-_NEXT_AFTER = _NEXT.where(_rows.c.next_number == bindparam("next"), _rows.c.revision == bindparam("revised"))
+_NEXT = Prepared(_next)
+_NEXT_AFTER = Prepared(_next.where(_rows.c.next_number == bindparam("next"), _rows.c.revision == bindparam("revised")))
 
 
 @lru_cache(maxsize=512)
@@ -302,7 +305,7 @@ def _matches(study: Study, query: StudyQuery) -> bool:
     return in_text and (query.tag is None or query.tag in definition.tags)
 
 
-def _study(row: Row[Any]) -> Study:
+def _study(row: Any) -> Study:
     return Study(
         id=row.id,
         definition=_definition(row.definition),

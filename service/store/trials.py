@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from sys import intern
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, insert, or_, select, text, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, or_, select, text, update
 
 from service.domain.errors import TrialNotFound
 from service.domain.query import Page, TrialQuery
@@ -16,6 +16,7 @@ from service.domain.trial import Rerun, Trial
 from service.store import tables
 from service.store.clock import Clock
 from service.store.filters import passes, placed
+from service.store.prepared import Prepared
 from service.store.studies import SqlStudies
 from service.usecases.ports import PutOff
 from service.wire.trial import Failure, TrialState
@@ -44,7 +45,7 @@ class SqlTrials:
 
     def _add(self, trial: Trial, place: tuple[int, int]) -> Trial:
         number, seq = place
-        self._connection.execute(_ADD, {**self._values(trial), "number": number, "seq": seq})
+        _ADD.run(self._connection, {**self._values(trial), "number": number, "seq": seq})
         return _own(replace(trial, number=number, seq=seq))
 
     def get(self, study_id: int, number: int) -> Trial:
@@ -62,7 +63,7 @@ class SqlTrials:
         """
         given = {"s": study_id, "n": count, "now": self._clock.now} | ({} if node is None else {"node": node})
         wanted = _CLAIMS[reruns, node is not None]
-        return [_trial(row) for row in self._connection.execute(wanted, given)]
+        return [_trial(row) for row in wanted.rows(self._connection, given)]
 
     def put_off(self) -> Sequence[PutOff]:
         """Read the queued trials, of all studies, that are not due yet or still avoid a node."""
@@ -89,7 +90,7 @@ class SqlTrials:
         """Write everything of a trial but its number; answers it with its new seq."""
         seq = self._studies.bump(trial.study_id)
         written = {**self._values(trial), "seq": seq, "at_study": trial.study_id, "at_number": trial.number}
-        if not self._connection.execute(_SAVE, written).rowcount:
+        if not _SAVE.run(self._connection, written):
             raise TrialNotFound(f"the study has no trial {trial.number}")
         return _own(replace(trial, seq=seq))
 
@@ -110,7 +111,7 @@ class SqlTrials:
 
     def changed(self, study_id: int, after_seq: int, count: int) -> Sequence[Trial]:
         """Read up to `count` trials whose seq is greater than `after_seq`, in the order of seq."""
-        return [_trial(row) for row in self._connection.execute(_CHANGED, {"s": study_id, "q": after_seq, "n": count})]
+        return [_trial(row) for row in _CHANGED.rows(self._connection, {"s": study_id, "q": after_seq, "n": count})]
 
     def counts(self, study_ids: Sequence[int], *, elsewhere: bool = True) -> Mapping[int, Mapping[TrialState, int]]:
         """Count the trials of searches by state, those that completed elsewhere as asked for."""
@@ -121,7 +122,7 @@ class SqlTrials:
         return found
 
     def _one(self, study_id: int, number: int, *, lock: bool) -> Trial:
-        row = self._connection.execute(_ONE_LOCKED if lock else _ONE, {"s": study_id, "n": number}).one_or_none()
+        row = (_ONE_LOCKED if lock else _ONE).row(self._connection, {"s": study_id, "n": number})
         if row is None:
             raise TrialNotFound(f"the study has no trial {number}")
         return _trial(row)
@@ -158,10 +159,11 @@ class SqlTrials:
         return None if value is None or math.isnan(value) else value
 
 
-_ADD = insert(_rows)
-_ONE = select(_rows).where(_rows.c.study_id == bindparam("s"), _rows.c.number == bindparam("n"))
-_ONE_LOCKED = _ONE.with_for_update()
-_QUEUED = (
+_one = select(_rows).where(_rows.c.study_id == bindparam("s"), _rows.c.number == bindparam("n"))
+_ADD = Prepared(insert(_rows))
+_ONE = Prepared(_one)
+_ONE_LOCKED = Prepared(_one.with_for_update())
+_queued = (
     select(_rows)
     .where(_rows.c.study_id == bindparam("s"), _rows.c.state == "queued")
     .where(or_(_rows.c.not_before.is_(None), _rows.c.not_before <= bindparam("now")))
@@ -169,17 +171,17 @@ _QUEUED = (
     .limit(bindparam("n"))
     .with_for_update(skip_locked=True)
 )
-_QUEUED_AT = _QUEUED.where(
+_queued_at = _queued.where(
     or_(_rows.c.avoid.is_(None), _rows.c.avoid != bindparam("node"), _rows.c.avoid_until <= bindparam("now"))
 )
 _SEARCHES = _rows.c.purpose == "search"
 # As the index of the reruns has it: SQLite takes an index for a part of the rows only where it sees the same words.
 _RERUNS = text("trials.purpose <> 'search'")
-_CLAIMS: Mapping[tuple[bool, bool], Select[Any]] = {
-    (False, False): _QUEUED.where(_SEARCHES),
-    (False, True): _QUEUED_AT.where(_SEARCHES),
-    (True, False): _QUEUED.where(_RERUNS),
-    (True, True): _QUEUED_AT.where(_RERUNS),
+_CLAIMS: Mapping[tuple[bool, bool], Prepared] = {
+    (False, False): Prepared(_queued.where(_SEARCHES)),
+    (False, True): Prepared(_queued_at.where(_SEARCHES)),
+    (True, False): Prepared(_queued.where(_RERUNS)),
+    (True, True): Prepared(_queued_at.where(_RERUNS)),
 }
 """By whether reruns are wanted, and whether a node is named."""
 _COUNTS = (
@@ -188,13 +190,15 @@ _COUNTS = (
     .group_by(_rows.c.study_id, _rows.c.state)
 )
 _COUNTS_HERE = _COUNTS.where(or_(_rows.c.origin != "added", _rows.c.state != "completed"))
-_CHANGED = (
+_CHANGED = Prepared(
     select(_rows)
     .where(_rows.c.study_id == bindparam("s"), _rows.c.seq > bindparam("q"))
     .order_by(_rows.c.seq)
     .limit(bindparam("n"))
 )
-_SAVE = update(_rows).where(_rows.c.study_id == bindparam("at_study"), _rows.c.number == bindparam("at_number"))
+_SAVE = Prepared(
+    update(_rows).where(_rows.c.study_id == bindparam("at_study"), _rows.c.number == bindparam("at_number"))
+)
 
 
 def _free(trial: Trial) -> bool:
@@ -214,8 +218,8 @@ def _own(trial: Trial) -> Trial:
     )
 
 
-def _trial(row: Row[Any]) -> Trial:
-    values = row._mapping["values"]
+def _trial(row: Any) -> Trial:
+    values = row.values
     return Trial(
         study_id=row.study_id,
         number=row.number,
