@@ -45,6 +45,10 @@ class Prepared:
 
     def each(self, connection: Connection, given: Sequence[Given]) -> None:
         """Carry it out for each of these, one or more."""
+        if len(given) == 1:
+            # psycopg would make a pipeline for it.
+            self.run(connection, given[0])
+            return
         text = self._text(connection.dialect, given[0])
         bound = [text.bound(one) for one in given]
         cursor = connection.connection.cursor()
