@@ -57,4 +57,5 @@ class SqlTransaction:
         except BaseException:
             del self.events.waiting[events:]
             self.studies.forget()
+            self.trials.forget()
             raise

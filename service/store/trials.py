@@ -33,6 +33,8 @@ class SqlTrials:
         self._connection = connection
         self._clock = clock
         self._studies = studies
+        # Of those that are locked: what is as it was need not be written.
+        self._locked: dict[tuple[int, int], Trial] = {}
 
     def add(self, trial: Trial) -> Trial:
         """Add a trial under the study's next number (the one given is ignored); answers it with number and seq."""
@@ -45,7 +47,8 @@ class SqlTrials:
 
     def _add(self, trial: Trial, place: tuple[int, int]) -> Trial:
         number, seq = place
-        _ADD.run(self._connection, {**self._values(trial), "number": number, "seq": seq})
+        new = {"study_id": trial.study_id, "number": number, "seq": seq}
+        _ADD.run(self._connection, {**new, **self._course(trial), **_lasting(trial)})
         return _own(replace(trial, number=number, seq=seq))
 
     def get(self, study_id: int, number: int) -> Trial:
@@ -63,7 +66,7 @@ class SqlTrials:
         """
         given = {"s": study_id, "n": count, "now": self._clock.now} | ({} if node is None else {"node": node})
         wanted = _CLAIMS[reruns, node is not None]
-        return [_trial(row) for row in wanted.rows(self._connection, given)]
+        return [self._lock(_trial(row)) for row in wanted.rows(self._connection, given)]
 
     def put_off(self) -> Sequence[PutOff]:
         """Read the queued trials, of all studies, that are not due yet or still avoid a node."""
@@ -88,11 +91,14 @@ class SqlTrials:
 
     def save(self, trial: Trial) -> Trial:
         """Write everything of a trial but its number; answers it with its new seq."""
+        before = self._locked.get((trial.study_id, trial.number))
+        as_it_was = before is not None and all(getattr(before, name) is getattr(trial, name) for name in _LASTING)
         seq = self._studies.bump(trial.study_id)
-        written = {**self._values(trial), "seq": seq, "at_study": trial.study_id, "at_number": trial.number}
-        if not _SAVE.run(self._connection, written):
+        here = {"seq": seq, "at_study": trial.study_id, "at_number": trial.number}
+        written = here | self._course(trial) | ({} if as_it_was else _lasting(trial))
+        if not (_MOVE if as_it_was else _SAVE).run(self._connection, written):
             raise TrialNotFound(f"the study has no trial {trial.number}")
-        return _own(replace(trial, seq=seq))
+        return self._lock(_own(replace(trial, seq=seq)))
 
     def list(self, study_id: int, query: TrialQuery) -> Page[Trial]:
         """Read a page of trials."""
@@ -125,30 +131,30 @@ class SqlTrials:
         row = (_ONE_LOCKED if lock else _ONE).row(self._connection, {"s": study_id, "n": number})
         if row is None:
             raise TrialNotFound(f"the study has no trial {number}")
-        return _trial(row)
+        return self._lock(_trial(row)) if lock else _trial(row)
 
-    def _values(self, trial: Trial) -> dict[str, Any]:
+    def forget(self) -> None:
+        """Forget what was read: something that was written since has been undone."""
+        self._locked.clear()
+
+    def _lock(self, trial: Trial) -> Trial:
+        self._locked[trial.study_id, trial.number] = trial
+        return trial
+
+    def _course(self, trial: Trial) -> dict[str, Any]:
+        """What changes as a trial takes its course."""
         return {
-            "study_id": trial.study_id,
             "state": trial.state,
-            "origin": trial.origin,
-            "params": trial.params,
             "values": trial.values,
             "value": self._value(trial),
-            "attrs": trial.attrs,
-            "system": trial.system,
-            "suggestion": trial.suggestion,
             "token": trial.token,
             "attempts": trial.attempts,
             "failure": trial.failure.model_dump() if trial.failure else None,
-            "created_at": trial.created_at,
             "started_at": trial.started_at,
             "finished_at": trial.finished_at,
             "not_before": trial.not_before,
             "avoid": trial.avoid,
             "avoid_until": trial.avoid_until,
-            "purpose": trial.purpose,
-            "rerun": asdict(trial.rerun) if trial.rerun else None,
         }
 
     def _value(self, trial: Trial) -> float | None:
@@ -196,9 +202,15 @@ _CHANGED = Prepared(
     .order_by(_rows.c.seq)
     .limit(bindparam("n"))
 )
-_SAVE = Prepared(
-    update(_rows).where(_rows.c.study_id == bindparam("at_study"), _rows.c.number == bindparam("at_number"))
-)
+_here = update(_rows).where(_rows.c.study_id == bindparam("at_study"), _rows.c.number == bindparam("at_number"))
+_SAVE = Prepared(_here)
+_MOVE = Prepared(_here)
+_LASTING = ("origin", "params", "attrs", "system", "suggestion", "created_at", "purpose", "rerun")
+"""What most often stays as it was when a trial was made. PostgreSQL stores what is long anew whenever it is named."""
+
+
+def _lasting(trial: Trial) -> dict[str, Any]:
+    return {name: getattr(trial, name) for name in _LASTING} | {"rerun": asdict(trial.rerun) if trial.rerun else None}
 
 
 def _free(trial: Trial) -> bool:
