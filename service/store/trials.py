@@ -98,7 +98,10 @@ class SqlTrials:
         written = here | self._course(trial) | ({} if as_it_was else _lasting(trial))
         if not (_MOVE if as_it_was else _SAVE).run(self._connection, written):
             raise TrialNotFound(f"the study has no trial {trial.number}")
-        return self._lock(_own(replace(trial, seq=seq)))
+        if not as_it_was:
+            return self._lock(_own(replace(trial, seq=seq)))
+        # What is as it was has been read here.
+        return self._lock(replace(trial, seq=seq, values=None if trial.values is None else dict(trial.values)))
 
     def list(self, study_id: int, query: TrialQuery) -> Page[Trial]:
         """Read a page of trials."""

@@ -1,14 +1,14 @@
 """Column types that mean the same on SQLite and on PostgreSQL."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from json import JSONEncoder
+from json import JSONDecoder, JSONEncoder
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Text
 from sqlalchemy.types import TypeDecorator
 
+_decoded = JSONDecoder().decode
 Id = BigInteger().with_variant(Integer, "sqlite")
 """A number that may grow past 32 bits. On SQLite only `INTEGER` counts up by itself."""
 
@@ -54,7 +54,7 @@ class Json(TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
         """From the database."""
-        return None if value is None else json.loads(value)
+        return None if value is None else _decoded(value)
 
 
 class JsonParams(Json):

@@ -1,6 +1,7 @@
 """What must hold between the parameters of one space: conditions and expressions name others, and never in a circle."""
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 
 from pydantic import ValidationError
@@ -37,8 +38,13 @@ def check(space: Mapping[str, AnyParameter]) -> Mapping[str, AnyParameter]:
 
 def order(space: Mapping[str, AnyParameter]) -> tuple[str, ...]:
     """The names so that each stands behind those it depends on."""
-    sorter = TopologicalSorter({name: sorted(_needs(parameter)) for name, parameter in space.items()})
-    return tuple(sorter.static_order())
+    return _sorted(tuple((name, tuple(sorted(_needs(parameter)))) for name, parameter in space.items()))
+
+
+@lru_cache(maxsize=512)
+def _sorted(needs: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[str, ...]:
+    # Each lease that is granted asks for it, and spaces are few.
+    return tuple(TopologicalSorter(dict(needs)).static_order())
 
 
 def _unsearched(space: Mapping[str, AnyParameter]) -> Iterator[Found]:

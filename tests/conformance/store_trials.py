@@ -72,6 +72,25 @@ class TrialConformance:
         before, after = bench.write(work)
         assert (before.next_number, after.next_number, after.seq) == (0, 1, before.seq + 1)
 
+    def test_a_save_writes_all_that_is_not_as_it_was(self, bench: Bench) -> None:
+        study = bench.study()
+        (old,) = bench.trials(study, 1, system={"cma": "first"}, attrs={"a": 1})
+
+        def learnt(tx: Transaction) -> Trial:
+            moved = tx.trials.save(tx.trials.lock(study.id, 0).moved("running", MOMENT))
+            assert moved == replace(old, state="running", started_at=MOMENT, seq=moved.seq)
+            return tx.trials.save(replace(moved, system={"cma": "second"}, values={"loss": 1.0}, token=7))
+
+        learned = bench.write(learnt)
+        now = bench.reading.trials.get(study.id, 0)
+        assert now == learned == replace(now, system={"cma": "second"}, attrs={"a": 1}, state="running", token=7)
+
+        def back(tx: Transaction) -> Trial:
+            tx.trials.lock(study.id, 0)
+            return tx.trials.save(old)
+
+        assert bench.write(back) == bench.reading.trials.get(study.id, 0) == replace(old, seq=learned.seq + 1)
+
     def test_each_write_under_a_lock_that_was_meant_for_it_has_a_seq_of_its_own(self, bench: Bench) -> None:
         study = bench.study()
         one, two = bench.trials(study, 2)
