@@ -26,7 +26,14 @@ def connect(url: URL, *, readers: int = 0) -> Engine:
     """An engine for the one writer, or with `readers` one for that many readers."""
     pool: dict[str, Any] = {"poolclass": NullPool}
     if readers:
-        pool = {"poolclass": QueuePool, "pool_size": readers, "max_overflow": 0, "pool_timeout": 10}
+        pool = {
+            "poolclass": QueuePool,
+            "pool_size": readers,
+            "max_overflow": 0,
+            "pool_timeout": 10,
+            # The one that was used last is warm, and has its statements prepared.
+            "pool_use_lifo": True,
+        }
     if url.get_backend_name() == "sqlite":
         Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": _BUSY_MS / 1000}, **pool)

@@ -23,6 +23,9 @@ from tests.conformance.samples import (
     point,
 )
 
+BESIDE = (0, 5)
+"""How many others are written at once: a few go one by one to some databases, many all together."""
+
 
 class AttemptConformance:
     """The `Attempts` port."""
@@ -73,9 +76,10 @@ class AttemptConformance:
         assert [bench.writing.attempts.lock([alone]) for alone in unknown] == [{}] * 4
         assert bench.writing.attempts.lock([here, here]) == {here: given[1]}
 
-    def test_save_writes_what_can_change_of_an_attempt(self, bench: Bench, owner: Trial) -> None:
-        first, second, third = (attempt(key(owner, number)) for number in (1, 2, 3))
-        for one in (first, second, third):
+    @pytest.mark.parametrize("beside", BESIDE)
+    def test_save_writes_what_can_change_of_an_attempt(self, bench: Bench, owner: Trial, beside: int) -> None:
+        first, second, third, *others = (attempt(key(owner, number)) for number in range(1, 4 + beside))
+        for one in (first, second, third, *others):
             bench.writing.attempts.add(one)
         full = replace(
             full_attempt(first.key),
@@ -85,21 +89,26 @@ class AttemptConformance:
             },
         )
         later = replace(second, expires_at=MOMENT + timedelta(microseconds=1), state="running")
-        bench.writing.attempts.save([later, full])
-        assert list(bench.reading.attempts.list(owner.study_id, owner.number)) == [full, later, third]
+        bench.writing.attempts.save([later, *others, full])
+        assert list(bench.reading.attempts.list(owner.study_id, owner.number)) == [full, later, third, *others]
+        locked = bench.writing.attempts.lock([one.key for one in (third, full, *others)])
+        assert locked == {one.key: one for one in (full, third, *others)}
         bench.writing.attempts.save([first])
         bench.writing.attempts.save([])
-        assert list(bench.reading.attempts.list(owner.study_id, owner.number)) == [first, later, third]
+        assert list(bench.reading.attempts.list(owner.study_id, owner.number)) == [first, later, third, *others]
 
-    def test_numbers_are_kept_to_the_last_bit_of_an_attempt(self, bench: Bench, owner: Trial) -> None:
+    @pytest.mark.parametrize("beside", BESIDE)
+    def test_numbers_are_kept_to_the_last_bit_of_an_attempt(self, bench: Bench, owner: Trial, beside: int) -> None:
         given = attempt(key(owner), last_metrics=FLOATS, gpu_seconds=5e-324)
-        bench.writing.attempts.add(given)
+        others = [attempt(key(owner, number)) for number in range(2, 2 + beside)]
+        for one in (given, *others):
+            bench.writing.attempts.add(one)
         for _ in range(2):
             got = bench.reading.attempts.lock([given.key])[given.key]
             assert got.last_metrics is not None
             assert exact(got.last_metrics) == exact(FLOATS)
             assert exact(got.gpu_seconds) == exact(5e-324)
-            bench.writing.attempts.save([got])
+            bench.writing.attempts.save([got, *others])
 
     def test_who_changes_what_he_gave_or_got_changes_nothing_of_an_attempt(self, bench: Bench, owner: Trial) -> None:
         metrics = {"loss": 1.0}
@@ -147,21 +156,25 @@ class AttemptConformance:
 class PointConformance:
     """The `Points` port."""
 
-    def test_points_come_back_as_they_went_in(self, bench: Bench, owner: Trial) -> None:
+    @pytest.mark.parametrize("beside", BESIDE)
+    def test_points_come_back_as_they_went_in(self, bench: Bench, owner: Trial, beside: int) -> None:
         at = key(owner)
         given = [
             point(at, 1),
             point(at, 2, step=2**53 - 1, elapsed=0.1 + 0.2, cost=5e-324),
             point(at, 3, metrics={"val/loss": 1.0, "größe": -1e308}, superseded=True),
+            *[point(at, seq) for seq in range(4, 4 + beside)],
         ]
         bench.writing.points.append(given)
         bench.writing.points.append([])
         assert list(bench.reading.points.list(*_trial(at), (0, 0), 10)) == given
         assert list(bench.reading.points.list(at.study_id, 0, (0, 0), 10)) == []
 
-    def test_numbers_are_kept_to_the_last_bit_of_a_point(self, bench: Bench, owner: Trial) -> None:
-        bench.writing.points.append([point(key(owner), 1, metrics=FLOATS)])
-        (got,) = bench.reading.points.list(*_trial(key(owner)), (0, 0), 10)
+    @pytest.mark.parametrize("beside", BESIDE)
+    def test_numbers_are_kept_to_the_last_bit_of_a_point(self, bench: Bench, owner: Trial, beside: int) -> None:
+        others = [point(key(owner), seq) for seq in range(2, 2 + beside)]
+        bench.writing.points.append([point(key(owner), 1, metrics=FLOATS), *others])
+        got, *_ = bench.reading.points.list(*_trial(key(owner)), (0, 0), 10)
         assert exact(got.metrics) == exact(FLOATS)
 
     def test_who_changes_what_he_gave_or_got_changes_nothing_of_a_point(self, bench: Bench, owner: Trial) -> None:

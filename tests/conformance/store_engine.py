@@ -5,12 +5,15 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import pytest
+
 from service.domain.decision import Decision
 from service.domain.query import TrialQuery
 from service.domain.trial import Trial
 from service.usecases.ports import Transaction
 from service.wire.trial import Act
 from tests.conformance.samples import FLOATS, MOMENT, Bench, attempt, exact, full_attempt, key, point, trial
+from tests.conformance.store_attempts import BESIDE
 
 
 def decision(owner: Trial, step: int, act: Act = "continue", at: int = 1, **fields: Any) -> Decision:
@@ -101,10 +104,11 @@ class EngineConformance:
             third.number: [given[2]],
         }
 
-    def test_progress_writes_what_a_report_changes_and_no_more(self, bench: Bench, owner: Trial) -> None:
+    @pytest.mark.parametrize("beside", BESIDE)
+    def test_progress_writes_what_a_report_changes_and_no_more(self, bench: Bench, owner: Trial, beside: int) -> None:
         stored = full_attempt(key(owner), state="running", ended_at=None)
-        other = attempt(key(owner, 2))
-        for one in (stored, other):
+        other, *others = (attempt(key(owner, number)) for number in range(2, 3 + beside))
+        for one in (stored, other, *others):
             bench.writing.attempts.add(one)
         come: dict[str, Any] = {
             "acked_seq": 99,
@@ -113,9 +117,9 @@ class EngineConformance:
             "expires_at": MOMENT,
         }
         written = replace(other, key=stored.key, state="running", gpu_seconds=None, **come)
-        bench.writing.attempts.progress([written])
+        bench.writing.attempts.progress([written, *others])
         found = bench.reading.attempts.list(owner.study_id, owner.number)
-        assert list(found) == [replace(stored, **come), other]
+        assert list(found) == [replace(stored, **come), other, *others]
         bench.writing.attempts.progress([])
 
     def test_gpu_seconds_are_summed_over_a_study(self, bench: Bench, owner: Trial) -> None:
