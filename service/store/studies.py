@@ -278,6 +278,7 @@ _OFFERING = Prepared(
 )
 _this = and_(_rows.c.id == bindparam("study"), _SEEN)
 # What has been written to is locked: its row comes along, and need not be read any more.
+# Each that is Prepared has parameters of its own.
 _higher = update(_rows).values(seq=_rows.c.seq + 1).returning(*_rows.c)
 _SAVE = Prepared(_higher.where(_this))
 _BUMP = Prepared(_higher.where(_this))

@@ -206,6 +206,7 @@ _CHANGED = Prepared(
     .limit(bindparam("n"))
 )
 _here = update(_rows).where(_rows.c.study_id == bindparam("at_study"), _rows.c.number == bindparam("at_number"))
+# The same words, for as many columns as each is given.
 _SAVE = Prepared(_here)
 _MOVE = Prepared(_here)
 _LASTING = ("origin", "params", "attrs", "system", "suggestion", "created_at", "purpose", "rerun")
