@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import pytest
 
 from service.domain.errors import WrongState
+from service.domain.study import Study
 from service.domain.trial import Trial
 from service.usecases import asking, leasing, studies, suggesting, trials
 from service.usecases.board import Board
@@ -324,13 +325,18 @@ def test_one_that_rests_lets_another_go_on_and_comes_back_when_it_is_asked(
 
 
 def test_a_study_of_the_same_name_is_another_study(desk: Desk) -> None:
-    desk.study()
+    first = desk.study()
+
+    def again(tx: Transaction) -> Study:
+        """In one commit: nobody sees the name gone."""
+        tx.studies.delete(first)
+        return studies.create(tx, first.definition, seed=7)
+
     with suggesting_with(desk, Counting()) as suggester:
         desk.run(ask(desk, suggester))
-        desk.write(lambda tx: tx.studies.delete(tx.studies.get("s")))
-        again = desk.study()
+        second = desk.write(again)
         assert len(desk.run(ask(desk, suggester))) == 1
-        assert not desk.write(lambda tx: suggesting.take(tx, again, "another"))
+        assert not desk.write(lambda tx: suggesting.take(tx, second, "another"))
 
 
 @pytest.mark.parametrize("budget", [{"max_trials": 3}, {"max_running": 3}])
