@@ -36,6 +36,19 @@ class WriteConformance:
         assert bench.write(lambda tx: "done") == "done"
         assert bench.read(lambda tx: (1, 2)) == (1, 2)
 
+    def test_what_an_undone_neighbour_had_of_a_trial_is_written_whole(self, bench: Bench) -> None:
+        study = bench.study()
+        bench.trials(study, 1, system={"cma": "first"})
+        undone: list[Trial] = []
+
+        def breaks(tx: Transaction) -> None:
+            undone.append(tx.trials.save(replace(tx.trials.lock(study.id, 0), system={"cma": "second"})))
+            raise Broken
+
+        answers = bench.write_at_once([breaks, lambda tx: tx.trials.save(undone[-1])])
+        assert isinstance(answers[0], Broken)
+        assert bench.reading.trials.get(study.id, 0).system == {"cma": "second"}
+
     def test_work_sees_what_it_has_written(self, bench: Bench) -> None:
         def work(tx: Transaction) -> tuple[object, ...]:
             study = tx.studies.add(definition())
