@@ -16,8 +16,6 @@ from service.store.prepared import Prepared
 from service.wire.worker import Gpu, GpuUse
 
 _rows = tables.workers
-
-
 _one = select(_rows).where(_rows.c.id == bindparam("this"))
 _ONE = Prepared(_one)
 _ONE_LOCKED = Prepared(_one.with_for_update())

@@ -6,19 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Select,
-    Text,
-    bindparam,
-    cast,
-    delete,
-    func,
-    insert,
-    select,
-    true,
-    update,
-)
+from sqlalchemy import Connection, Select, Text, bindparam, cast, delete, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from service.domain.errors import StoreUnavailable

@@ -122,8 +122,9 @@ class _Text:
         ]
         self._found[:] = [(place, convert) for place, convert in enumerate(kinds) if convert is not None]
         kind: Any = namedtuple
-        self._make = made = kind("Row", [column[0] for column in columns], rename=True)._make
-        return made  # type: ignore[no-any-return]  # a kind of tuple that is known only now
+        make: Callable[[Sequence[Any]], Any] = kind("Row", [column[0] for column in columns], rename=True)._make
+        self._make = make
+        return make
 
 
 def _put_together(statement: ReturnsRows, dialect: Dialect, given: Given) -> _Text:
