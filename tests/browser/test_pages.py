@@ -100,6 +100,12 @@ def test_a_table_is_filtered_ordered_and_paged_by_its_address(filled: Filled, wi
     expect(page.locator("input[name=q]").last).to_have_value("learnrate < 1")
 
 
+def _arrived(page: Page, heading: str) -> None:
+    """Wait until a page is there and listens to keys: its head is to be seen before its scripts have run."""
+    expect(page.get_by_role("heading", name=heading)).to_be_visible()
+    page.wait_for_load_state("domcontentloaded")
+
+
 def test_keys_do_what_the_list_says(filled: Filled, window: Windows) -> None:
     page = window().open(f"/studies/{filled.many}/trials")
     page.keyboard.press("j")
@@ -120,11 +126,11 @@ def test_keys_do_what_the_list_says(filled: Filled, window: Windows) -> None:
     assert page.evaluate("getComputedStyle(document.body).color") != dark
     page.keyboard.press("k")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Trial 599")).to_be_visible()
+    _arrived(page, "Trial 599")
     page.keyboard.press("[")
-    expect(page.get_by_role("heading", name="Trial 598")).to_be_visible()
+    _arrived(page, "Trial 598")
     page.keyboard.press("7")
-    expect(page.get_by_role("heading", name="Definition")).to_be_visible()
+    _arrived(page, "Definition")
     page.keyboard.press("g")
     page.keyboard.press("w")
     expect(page.get_by_role("heading", name="Workers")).to_be_visible()
