@@ -1,9 +1,10 @@
 """Whole trials a second: ask, ten reports with their verdicts, complete; beside Optuna's storage proxy over gRPC.
 
 Both sides work on the same PostgreSQL server, in studies that have 1,000 finished trials when they begin, with TPE and
-successive halving. What a verdict says is not followed, so that all trials are equally long. Basin samples and judges
-in its server; Optuna's clients do so themselves. The CPU of servers (with Basin's sampling process, and with
-PostgreSQL's own processes) and of clients is told apart. A round ends when its last trial has.
+successive halving (`--plain`: with random points and the median rule, where storing is most of what there is to do).
+What a verdict says is not followed, so that all trials are equally long. Basin samples and judges in its server;
+Optuna's clients do so themselves. The CPU of servers (with Basin's sampling process, and with PostgreSQL's own
+processes) and of clients is told apart. Each client's first cycle is not counted; a round ends when its last trial has.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -20,7 +22,7 @@ import uvloop
 
 from benchmarks import bars, prefill, processes, proxy_peer
 from benchmarks.bars import Outcome
-from benchmarks.proxy_peer import STEPS
+from benchmarks.proxy_peer import STEPS, Kind
 from benchmarks.talk import Talk
 from service.store.opening import open_store
 from tests.acceptance.server_process import ServerProcess
@@ -59,11 +61,12 @@ class Round:
 def run(arguments: argparse.Namespace) -> Outcome:
     """Measure both sides in turn."""
     seconds = 3.0 if arguments.quick else arguments.seconds
+    kind: Kind = "plain" if arguments.plain else "search"
     outcome = Outcome(f"ask, {STEPS} reports with verdicts, complete: {PAST:,} trials before, PostgreSQL")
     with tempfile.TemporaryDirectory(prefix="basin-bench-") as folder, _postgres() as server:
         url, peer_url = server.url("basin"), server.url("optuna").replace("postgresql://", "postgresql+psycopg://")
         postmaster = _postmaster(server.url())
-        _fill(url)
+        _fill(url, kind)
         proxy_peer.fill(peer_url, PAST)
         with (
             ServerProcess(url, Path(folder), log_level="warning") as basin,
@@ -72,7 +75,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
             # A round of Optuna's with 64 clients takes minutes: each has to end its trial.
             for clients in CLIENTS[:-1] if arguments.quick else CLIENTS:
                 ours = _ours(basin, postmaster, clients, seconds)
-                theirs = _theirs(proxy.pid, port, postmaster, clients, seconds)
+                theirs = _theirs(proxy.pid, port, postmaster, kind, clients, seconds)
                 _tell(outcome, clients, ours, theirs)
     return outcome
 
@@ -92,17 +95,21 @@ def _tell(outcome: Outcome, clients: int, ours: Round, theirs: Round) -> None:
 
 
 def _ours(server: ServerProcess, postmaster: int, clients: int, seconds: float) -> Round:
+    # As on the other side: each client's first cycle is not counted, nor what a server loads for its first study.
+    uvloop.run(_work(server.port, f"basin-{clients}", clients, 0.0))
+    processes.settle(server.pid)
     before = processes.cpu_seconds(server.pid), processes.cpu_seconds(postmaster), time.process_time()
     done, took = uvloop.run(_work(server.port, f"basin-{clients}", clients, seconds))
     after = processes.cpu_seconds(server.pid), processes.cpu_seconds(postmaster), time.process_time()
     return Round(done, took, *(late - early for late, early in zip(after, before, strict=True)))
 
 
-def _theirs(proxy: int, port: int, postmaster: int, clients: int, seconds: float) -> Round:
-    before = processes.cpu_seconds(proxy), processes.cpu_seconds(postmaster)
-    done, took, client_cpu = proxy_peer.cycles(port, clients, seconds)
-    after = processes.cpu_seconds(proxy), processes.cpu_seconds(postmaster)
-    return Round(done, took, after[0] - before[0], after[1] - before[1], client_cpu)
+def _theirs(proxy: int, port: int, postmaster: int, kind: Kind, clients: int, seconds: float) -> Round:
+    used = partial(map, processes.cpu_seconds, (proxy, postmaster))
+    before: list[float] = []
+    done, took, client_cpu = proxy_peer.cycles(port, kind, clients, seconds, lambda: before.extend(used()))
+    server_cpu, postgres_cpu = (late - early for late, early in zip(used(), before, strict=True))
+    return Round(done, took, server_cpu, postgres_cpu, client_cpu)
 
 
 async def _work(port: int, study: str, clients: int, seconds: float) -> tuple[int, float]:
@@ -111,7 +118,7 @@ async def _work(port: int, study: str, clients: int, seconds: float) -> tuple[in
     begin = time.perf_counter()
 
     async def client(place: int) -> None:
-        while time.perf_counter() < begin + seconds:
+        while not done[place] or time.perf_counter() < begin + seconds:
             await _cycle(talks[place], f"/v1/studies/{study}")
             done[place] += 1
 
@@ -140,8 +147,10 @@ async def _cycle(talk: Talk, path: str) -> None:
     await talk.post(f"{attempt}:complete", {"token": token, "outcome": "completed", "values": {"loss": result}})
 
 
-def _fill(url: str) -> None:
-    fields = {"sampler": "tpe", "scheduler": {"type": "asha", "mode": "stop"}}
+def _fill(url: str, kind: Kind) -> None:
+    halving: dict[str, object] = {"sampler": "tpe", "scheduler": {"type": "asha", "mode": "stop"}}
+    plain: dict[str, object] = {"sampler": "random", "scheduler": "median"}
+    fields = plain if kind == "plain" else halving
     store = open_store(url)
     try:
         prefill.filled(store, *((prefill.definition(f"basin-{clients}", **fields), PAST, STEPS) for clients in CLIENTS))
@@ -168,6 +177,7 @@ def _postgres() -> Iterator[PostgresServer]:
 
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="how long each round begins new trials")
+    parser.add_argument("--plain", action="store_true", help="random points and the median rule: no search to speak of")
 
 
 if __name__ == "__main__":
