@@ -28,13 +28,17 @@ async def ask(
     if suggester is None:
         return await store.write(claim, urgent=True)
     board = suggester.board
-    leases = await _claimed(store, board, claim)
+    heard = board.heard(study)
+    leases: tuple[Lease, ...] = ()
+    if not (body.wait_seconds and suggester.is_due(study)):
+        leases = await _claimed(store, board, claim)
     suggester.want(study)
     if leases or not body.wait_seconds:
         return leases
     until = time.monotonic() + body.wait_seconds
     async with board.ask(study) as turn:
-        leases = await _claimed(store, board, claim)  # what was queued before we stood on the board wakes nobody
+        if board.heard(study) != heard:
+            leases = await _claimed(store, board, claim)  # what was queued before we stood on the board wakes nobody
         # Only the waiting is cut short, never a claim: its leases would belong to nobody.
         while not leases and (left := until - time.monotonic()) > 0:
             with suppress(TimeoutError):

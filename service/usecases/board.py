@@ -5,7 +5,7 @@ A thousand idle askers cost nothing: a queued trial wakes one of them, not all. 
 
 import asyncio
 import logging
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
@@ -47,6 +47,9 @@ class Board:
         self._present = 0
         self._reader: asyncio.Task[None] | None = None
         self._reading = asyncio.Event()
+        self._heard: Counter[str] = Counter()
+        self._begun = 0
+        self._empty: set[str] = set()
         self._claiming = 0
         self._calm = asyncio.Event()
         self.listeners: list[Listener] = []
@@ -55,6 +58,28 @@ class Board:
     def asking(self, study: str) -> int:
         """How many wait for a trial of a study."""
         return len(self._askers[study]) + sum(listener.asking(study) for listener in self.listeners)
+
+    def heard(self, study: str) -> tuple[int, int]:
+        """Is the same as before as long as nothing has happened for which anybody should look for trials of a study."""
+        return self._begun, self._heard[study]
+
+    @contextmanager
+    def nothing_queued(self, study: str, since: tuple[int, int]) -> Iterator[None]:
+        """Nothing was queued when it was looked, which was not before `since`; the next trial is being made."""
+        if self.heard(study) == since:
+            self._empty.add(study)
+        try:
+            yield
+        finally:
+            self._empty.discard(study)
+
+    def line(self, study: str) -> bool:
+        """Whether somebody stands in line whose turn has not come: he would be passed by whoever looks now."""
+        return any(not turn.is_set() for turn in self._askers[study])
+
+    def is_empty(self, study: str) -> bool:
+        """Whether it is known that there is nothing to be claimed, and that something is about to be."""
+        return study in self._empty
 
     @asynccontextmanager
     async def ask(self, study: str) -> AsyncIterator[asyncio.Event]:
@@ -124,6 +149,7 @@ class Board:
             try:
                 if last < 0:
                     last, put_off = await self._store.read(_standing)
+                    self._begun += 1
                     self.read_up_to = last
                     for waits in put_off:
                         self._later(*waits)
@@ -146,6 +172,7 @@ class Board:
         if event.study is None:
             return
         if event.type.startswith("study."):
+            self._looks_new(event.study)
             for turn in self._askers[event.study]:
                 turn.set()
         elif event.data.get("state") == "queued":
@@ -166,9 +193,14 @@ class Board:
             loop.call_later(avoid_wait + _MARGIN_SECONDS, self._queued, study, None)
 
     def _queued(self, study: str, avoid: str | None) -> None:
+        self._looks_new(study)
         self._wake_one(study)
         for listener in self.listeners:
             listener.queued(study, avoid)
+
+    def _looks_new(self, study: str) -> None:
+        self._heard[study] += 1
+        self._empty.discard(study)
 
     def _wake_one(self, study: str) -> None:
         for turn in self._askers[study]:

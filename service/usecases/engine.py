@@ -5,8 +5,8 @@ with the trial and the study. They are the engine's own and never come from outs
 """
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from service.domain.study import Study
@@ -19,6 +19,7 @@ System = Mapping[str, Any]
 Going = Literal["continue", "pause", "stop"]
 """What a running trial can be told."""
 _LONGEST_TRACK = 4_000
+_MOST_AT_ONCE = 64
 
 
 class Curve:
@@ -197,3 +198,38 @@ class Engine(Protocol):
 
     def judge(self, history: History, trial: Trial, curve: Curve, latest: Latest) -> Verdict:
         """Whether a running trial, whose curve ends with what it just reported, goes on."""
+
+
+def several(
+    engine: Engine, history: History, number: int, count: int, *, enough: Callable[[], bool]
+) -> Sequence[Suggestion]:
+    """Points for the trials of this number and up, each made as if those before it were queued already.
+
+    At least one, or Exhausted is raised; then as many as there are left, until there are so many or it is `enough`.
+    """
+    found = [engine.suggest(history, number)]
+    # Moments that have not come yet have a seq that no real one has.
+    seq = -history.study.seq * _MOST_AT_ONCE
+    while len(found) < min(count, _MOST_AT_ONCE) and not enough():
+        history = _with(history, found[-1], number + len(found) - 1, seq - len(found))
+        try:
+            found.append(engine.suggest(history, number + len(found)))
+        except Exhausted:
+            break
+    return found
+
+
+def _with(history: History, suggestion: Suggestion, number: int, seq: int) -> History:
+    """The history once a suggestion is queued."""
+    queued = Trial(
+        study_id=history.study.id,
+        number=number,
+        origin="sampled",
+        params=suggestion.params,
+        system=suggestion.system,
+        seq=seq,
+        created_at=history.study.updated_at,
+    )
+    system = {**history.system, **suggestion.study_system}
+    study = replace(history.study, seq=seq, next_number=number + 1, system=system)
+    return History(study, {**history.trials, number: queued}, history.curves, system)

@@ -2,7 +2,7 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Literal, TypeVar
@@ -60,15 +60,12 @@ class Judge:
         self._run = run
         self._seen: OrderedDict[AttemptKey, int | None] = OrderedDict()
         self._curves = RunningCurves()
-        self._take = partial(report_together, watches=Watches())
+        self._take = partial(_take, watches=Watches())
 
     async def report(self, item: ReportItem) -> Reported:
         """Store the points with what is decided of them; the directive is added to the answer."""
         foreseen = await self._foresee(item)
-        if foreseen is not None and _says_something(foreseen.verdict):
-            taken, directive = await self._store.write(partial(self._take_and_decide, item=item, foreseen=foreseen))
-        else:
-            taken, directive = await self._store.write_together(self._take, item), None
+        taken, directive = await self._store.write_together(self._take, (item, foreseen))
         if isinstance(taken.study.definition.scheduler, NoScheduler):
             return taken.answer
         self._curves.follow(taken)
@@ -95,17 +92,6 @@ class Judge:
             _log.debug("trial %d of study %r is judged after its report", item.number, item.study, exc_info=True)
             return None
         return None if verdict is None else Foreseen(expected, verdict)
-
-    def _take_and_decide(
-        self, tx: Transaction, item: ReportItem, foreseen: "Foreseen"
-    ) -> tuple[Taken, Directive | None]:
-        """Take a report in, and decide what was thought of it if it is what it was thought to be."""
-        (taken,) = self._take(tx, [item])
-        if isinstance(taken, BaseException):
-            raise taken
-        if not foreseen.came(taken):
-            return taken, None
-        return taken, _decide(tx, taken=taken, verdict=foreseen.verdict, token=item.report.token)
 
     async def _judge(self, taken: Taken, item: ReportItem) -> Reported:
         """Think of a report that is stored, and decide."""
@@ -161,6 +147,22 @@ class Judge:
             known = curve(tx.points.curves(found.id, [number], judged(found.definition)).get(number, ()))
         # Reruns are no part of the history.
         return Case(history, history.trials.get(number) or tx.trials.get(found.id, number), known)
+
+
+def _take(
+    tx: Transaction, items: Sequence[tuple[ReportItem, Foreseen | None]], watches: Watches
+) -> Sequence[tuple[Taken, Directive | None] | BaseException]:
+    """Take many reports in, and decide of each what was thought of it if it is what it was thought to be."""
+    found: list[tuple[Taken, Directive | None] | BaseException] = []
+    all_taken = report_together(tx, [item for item, _ in items], watches)
+    for (item, foreseen), taken in zip(items, all_taken, strict=True):
+        if isinstance(taken, BaseException):
+            found.append(taken)
+        elif foreseen is None or not _says_something(foreseen.verdict) or not foreseen.came(taken):
+            found.append((taken, None))
+        else:
+            found.append((taken, _decide(tx, taken=taken, verdict=foreseen.verdict, token=item.report.token)))
+    return found
 
 
 def _what(taken: Taken) -> tuple[object, ...]:

@@ -25,7 +25,7 @@ class RunningCurves:
 
     def __init__(self) -> None:
         self._known: OrderedDict[AttemptKey, _Known] = OrderedDict()
-        self._studies: dict[str, int] = {}
+        self._last: dict[str, Taken] = {}
 
     def follow(self, taken: Taken) -> None:
         """Add the points of a report that stands in the database."""
@@ -43,7 +43,7 @@ class RunningCurves:
             return
         _add(known.curve, metric, taken.points)
         known.last_step, known.last = taken.points[-1].step, taken
-        self._studies[taken.study.name] = taken.key.study_id
+        self._last[taken.study.name] = taken
         self._known.move_to_end(taken.key)
         if len(self._known) > _ATTEMPTS_KNOWN:
             self._known.popitem(last=False)
@@ -62,17 +62,30 @@ class RunningCurves:
         return known.curve.copy()
 
     def ahead(self, item: ReportItem) -> Taken | None:
-        """What a report will be once it is taken in, if all before it is known here. It may yet come otherwise."""
-        known = self._known.get(AttemptKey(self._studies.get(item.study, 0), item.number, item.attempt))
-        if known is None or known.last.answer.acked_seq + 1 != item.report.first_seq:
+        """What a report will be once it is taken in, if all before it is known here. It may yet come otherwise.
+
+        The first one of a trial is taken for what the last of its study would be in its place.
+        """
+        last = self._last.get(item.study)
+        if last is None:
             return None
-        new = points(known.last.key, item.report)
-        answer = Reported(acked_seq=new[-1].seq, directive=GO_ON)
-        return replace(known.last, answer=answer, before=known.last_step, points=tuple(new)) if new else None
+        key = AttemptKey(last.key.study_id, item.number, item.attempt)
+        known = self._known.get(key)
+        begins = known is None and (item.attempt, item.report.first_seq) == (1, 1)
+        if not begins and (known is None or known.last.answer.acked_seq + 1 != item.report.first_seq):
+            return None
+        new = points(key, item.report)
+        if not new:
+            return None
+        told = Reported(acked_seq=new[-1].seq, directive=GO_ON)
+        before, same = (None, last) if known is None else (known.last_step, known.last)
+        return replace(same, answer=told, key=key, before=before, points=tuple(new))
 
     def with_points(self, taken: Taken) -> Curve | None:
         """The curve with the points of a report that is still to be taken in."""
         known = self._known.get(taken.key)
+        if known is None and taken.before is None and taken.key.attempt == 1:
+            known = _Known(judged(taken.study.definition), None, Curve(), taken)
         if known is None or known.last_step != taken.before:
             return None
         curve = known.curve.copy()

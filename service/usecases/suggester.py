@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ from service.domain.errors import BasinError, StudyNotFound
 from service.domain.rungs import may_pause
 from service.usecases import settling, suggesting
 from service.usecases.board import Board
-from service.usecases.engine import Engine, Exhausted, Promotion, Suggestion
+from service.usecases.engine import Engine, Exhausted, Promotion, Suggestion, several
 from service.usecases.mirrors import Mirrors
 from service.usecases.ports import Store, Transaction
 from service.usecases.suggesting import Situation
@@ -33,6 +33,8 @@ _REST_SECONDS = 60.0
 _RUSH_SECONDS = 60.0
 _LOOK_SECONDS = 2.0
 _SETTLE_SECONDS = 0.004
+_MOST_AT_ONCE = 4
+_AT_ONCE_SECONDS = 0.02
 
 
 class Suggester:
@@ -50,6 +52,14 @@ class Suggester:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._rushes: dict[str, tuple[int, float]] = {}
         self._held: dict[str, tuple[int, float]] = {}
+        self._boundless: set[str] = set()
+
+    def is_due(self, study: str) -> bool:
+        """Whether it is no use to look for a trial now: there is none, or others stand in line, and are called.
+
+        Where only so many may run at once, nobody is called when one ends: there each looks for himself.
+        """
+        return self.board.is_empty(study) or (study in self._boundless and self.board.line(study))
 
     def want(self, study: str) -> None:
         """Say that trials of a study are asked for: its queue is kept filled for a while."""
@@ -78,6 +88,7 @@ class Suggester:
         self._asked.discard(study)
         self._rushes.pop(study, None)
         self._held.pop(study, None)
+        self._boundless.discard(study)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("the suggester of study %r broke off", study, exc_info=error)
 
@@ -124,9 +135,11 @@ class Suggester:
 
     async def _step(self, study: str) -> bool:
         """Make one suggestion, if one is needed; whether there is more to do even if nothing happens meanwhile."""
+        heard = self.board.heard(study)
         seen = await self._store.read(partial(suggesting.situation, mirrors=self._mirrors, name=study))
         if seen.study.state != "active":
             raise _NothingMore
+        (self._boundless.discard if budget.limited(seen.study) else self._boundless.add)(study)
         most = self._depth(study) if seen.paused > 0 or budget.may_add(seen.study) > 0 else 0
         # Those behind are made anew when it is their turn: until then more will be known.
         stale = bool(seen.waiting) and suggesting.is_stale(seen.waiting[0], seen.ended)
@@ -135,7 +148,8 @@ class Suggester:
         if not await self._holds(study, seen):
             return False
         if len(seen.waiting) < (min(_LEAST, most) if stale else most):
-            return await self._fill(seen, more=stale or len(seen.waiting) + 1 < most)
+            with nullcontext() if seen.waiting else self.board.nothing_queued(study, heard):
+                return await self._fill(seen, more=stale or len(seen.waiting) + 1 < most)
         return await self._renew(seen, more=len(seen.waiting) < most)
 
     def _depth(self, study: str) -> int:
@@ -183,20 +197,29 @@ class Suggester:
                 await self._store.write(partial(_all_ended, name=seen.study.name))
                 raise _NothingMore
             return False
+        count = 1 if seen.paused else self._at_once(seen)
+        until = time.monotonic() + _AT_ONCE_SECONDS
+        enough: Callable[[], bool] = lambda: time.monotonic() > until  # noqa: E731
         try:
-            suggestion: Suggestion = await self._run(partial(self._engine.suggest, seen.history, number))
+            suggestions: Sequence[Suggestion] = await self._run(
+                partial(several, self._engine, seen.history, number, count, enough=enough)
+            )
         except Exhausted:
             if not seen.waiting:
                 await self._store.write(partial(_exhausted, name=seen.study.name))
             return False
-        told = suggesting.about(seen, self._engine.name, suggestion.note)
         awaited = self.board.asking(seen.study.name) > 0
-        put = partial(suggesting.put, seen=seen, suggestion=suggestion, about=told)
-        if await self._store.write(put, urgent=awaited) is None:
+        put = partial(suggesting.put, seen=seen, suggestions=suggestions, engine=self._engine.name)
+        if not await self._store.write(put, urgent=awaited):
             # Something has changed meanwhile. Was it that another process makes the suggestions now?
             self._held.pop(seen.study.name, None)
             return True
         return more
+
+    def _at_once(self, seen: Situation) -> int:
+        """How many to suggest together: as many as are waited for, a few at most, for they come no sooner than all."""
+        asking = self.board.asking(seen.study.name) - len(seen.waiting)
+        return max(1, min(asking, _MOST_AT_ONCE, budget.may_add(seen.study)))
 
     async def _renew(self, seen: Situation, *, more: bool) -> bool:
         number = seen.waiting[0].number

@@ -1,5 +1,6 @@
 """How a suggestion becomes a queued trial, how one that nobody has taken is made anew, and how a paused one goes on."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -51,28 +52,33 @@ def take(tx: Transaction, study: Study, owner: str) -> bool:
     return tx.suggesters.take(study.id, owner, LEASE_SECONDS)
 
 
-def put(tx: Transaction, seen: Situation, suggestion: Suggestion, about: dict[str, Any]) -> Trial | None:
-    """Queue a suggestion, if the study is still as it was seen; otherwise nothing, and it is thought over again.
+def put(tx: Transaction, seen: Situation, suggestions: Sequence[Suggestion], engine: str) -> Sequence[Trial]:
+    """Queue suggestions, if the study is still as it was seen; otherwise none, and it is thought over again.
 
     Whether this process still makes the suggestions need not be asked: had another one queued a trial, it would show.
     """
     study = seen.study
-    if study.state != "active" or not budget.may_add(study):
-        return None
-    new = Trial(
-        study_id=study.id,
-        number=0,
-        origin="sampled",
-        params=suggestion.params,
-        system=suggestion.system,
-        suggestion=about,
-        created_at=tx.now,
-    )
-    trial = tx.trials.add_to(study, new)
-    if trial is not None:
+    queued: list[Trial] = []
+    for suggestion in suggestions:
+        if study.state != "active" or not budget.may_add(study):
+            break
+        new = Trial(
+            study_id=study.id,
+            number=0,
+            origin="sampled",
+            params=suggestion.params,
+            system=suggestion.system,
+            suggestion=about(seen, engine, suggestion.note),
+            created_at=tx.now,
+        )
+        trial = tx.trials.add_to(study, new)
+        if trial is None:
+            break
         remember(tx, study.name, suggestion.study_system)
         trial_event(tx, study, trial, "trial.created")
-    return trial
+        queued.append(trial)
+        study = replace(study, next_number=trial.number + 1)
+    return queued
 
 
 def promote(tx: Transaction, seen: Situation, owner: str, promotion: Promotion) -> bool:

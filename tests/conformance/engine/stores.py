@@ -71,10 +71,9 @@ class StoreDriver:
         suggestion = replica.engine.suggest(seen.history, number)
         if suggestion.note:
             self.notes[number] = suggestion.note
-        told = suggesting.about(seen, "test", suggestion.note)
 
         def queue(tx: Transaction) -> Lease:
-            assert suggesting.put(tx, seen, suggestion, told) is not None
+            assert suggesting.put(tx, seen, [suggestion], "test")
             return _claim(tx, name)
 
         lease = await next(self._turns).store.write(queue)

@@ -9,7 +9,7 @@ from service.usecases import studies
 from service.usecases.lobby import Lobby
 from tests.unit.service.usecases.conftest import Desk
 from tests.unit.service.usecases.fleet import Fleet, instance
-from tests.unit.service.usecases.test_suggester import Counting, suggesting_with, who_claims
+from tests.unit.service.usecases.suggesters import Counting, suggesting_with, who_claims
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from service.wire.worker import Heartbeat
 from tests.conformance.samples import worker_id
 from tests.unit.service.usecases.conftest import TTL, Desk
 from tests.unit.service.usecases.fleet import Fleet, instance
-from tests.unit.service.usecases.test_suggester import Counting, suggesting_with
+from tests.unit.service.usecases.suggesters import Counting, suggesting_with
 from worker.timing import Timing
 
 

@@ -99,8 +99,32 @@ def stored(desk: Desk) -> list[int]:
 def test_a_report_and_its_decision_are_one_commit(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     server, lease = begun(desk, monkeypatch)
     assert server.report(lease, 2, first=2) == Reported(acked_seq=2, directive=Directive(type="continue"))
-    assert server.commits == ["write"]
+    assert server.commits == ["write_together"]
     assert (stored(desk), decided(desk), server.engine.shown[-1]) == ([1, 2], [1, 2], [1, 2])
+
+
+def test_so_is_the_first_report_of_a_study_s_next_trial(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    server, _ = begun(desk, monkeypatch)
+    desk.enqueue()
+    (second,) = desk.ask()
+    assert server.report(second, 1, first=1).directive.type == "continue"
+    assert server.commits == ["write_together"]
+    assert [one.step for one in desk.read(lambda tx: tx.decisions.list(1, 1))] == [1]
+    assert server.report(second, 2, first=2).directive.type == "continue"
+    assert server.engine.shown == [[1], [1], [1, 2]]
+
+
+def test_a_trial_that_began_elsewhere_is_judged_by_all_of_its_curve(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first report here looks like the first of all, until it is stored."""
+    server, _ = begun(desk, monkeypatch)
+    desk.enqueue()
+    (second,) = desk.ask()
+    desk.report(second, 0.5, first=1)
+    assert server.report(second, 1, 2, first=1).acked_seq == 2
+    assert [one.step for one in desk.read(lambda tx: tx.decisions.list(1, 1))] == [2]
+    assert server.engine.shown[-1] == [1, 2]
 
 
 def test_between_rungs_nobody_thinks(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,7 +115,7 @@ def test_a_verdict_does_not_undo_a_stop_of_the_next_report(desk: Desk) -> None:
 
     async def overtaken(work: Callable[[], Any]) -> Any:
         verdict = work()
-        await desk.store.write_together(bench._judge._take, ReportItem("s", 0, 1, later, TTL))
+        await desk.store.write_together(bench._judge._take, (ReportItem("s", 0, 1, later, TTL), None))
         return verdict
 
     bench._judge._run = overtaken

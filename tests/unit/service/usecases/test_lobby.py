@@ -21,7 +21,7 @@ from tests.conformance.samples import worker_id
 from tests.patience import PATIENCE
 from tests.unit.service.usecases.conftest import Desk
 from tests.unit.service.usecases.fleet import Fleet, counting, until
-from tests.unit.service.usecases.test_suggester import Counting, suggesting_with
+from tests.unit.service.usecases.suggesters import Counting, suggesting_with
 
 LONG = 30
 DONE = Complete.model_validate({"token": 1, "outcome": "completed", "values": {"loss": 0.5}})
