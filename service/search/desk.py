@@ -85,7 +85,8 @@ class Desk:
 
     def judging(self, history: History) -> Scene:
         """The study as its pruner sees it."""
-        return Scene(self.name, self._pruner_look.directions, history, self._for_pruner, self._lock)
+        directions = self._pruner_look.directions
+        return Scene(self.name, directions, history, self._for_pruner, self._lock, or_later=True)
 
     def sampler(self, history: History, seeds: Seeds, besides: int = _NOBODY) -> BaseSampler:
         """A sampler for one suggestion; if it is made anew, `besides` is the trial that has it."""

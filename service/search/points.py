@@ -33,11 +33,6 @@ class Tried:
             self._places[number] = here
             self._times[here] += 1
 
-    def clear(self) -> None:
-        """Forget all of it."""
-        self._places.clear()
-        self._times.clear()
-
     def besides(self, number: int) -> frozenset[Place]:
         """The points that have been suggested to other trials than this one."""
         own = self._places.get(number)

@@ -89,15 +89,20 @@ class Snapshots:
     def __len__(self) -> int:
         return len(self._frozen)
 
-    def of(self, history: History) -> Snapshot:
-        """The snapshot of a history. What has not changed since the last one is taken from there."""
+    def of(self, history: History, *, or_later: bool = False) -> Snapshot:
+        """The snapshot of a history. What has not changed since the last one is taken from there.
+
+        `or_later`: one that knows more is as good. Reports are judged side by side, and to go back costs more than all.
+        """
+        if or_later and self._follower.has_passed(history.trail):
+            return self._current
         if history.study.seq != self._seq or len(history.trials) != len(self._frozen):
             self._refresh(history)
         return self._current
 
     def column(self, history: History, step: int) -> Column:
-        """What the completed trials of a history had at a step."""
-        self.of(history)
+        """What the completed trials of a history had at a step, or of a later one that is known."""
+        self.of(history, or_later=True)
         return NOTHING if self._columns is None else self._columns.at(step)
 
     def tried(self, history: History, besides: int) -> frozenset[Place]:
@@ -106,16 +111,17 @@ class Snapshots:
         return frozenset() if self._tried is None else self._tried.besides(besides)
 
     def _refresh(self, history: History) -> None:
-        numbers = self._follower.changed(history.trail)
+        was_marked = self._infeasible > 0
+        numbers, gone = self._follower.changed(history.trail), frozenset[int]()
         if numbers is None:
-            changed = self._others(history)
+            changed, gone = self._others(history)
         else:
             changed = [trial for trial in map(history.trials.__getitem__, numbers) if self._is_other(trial)]
-        was_marked = self._infeasible > 0
+        stale = any(map(self._may_have_another_curve, changed)) or any(map(self._is_compared, gone))
+        self._leave_out(gone)
         self._infeasible += sum(_infeasible(trial) - _infeasible(self._sources.get(trial.number)) for trial in changed)
         marked = self._infeasible > 0
         everyone = self._freezer.look.feasibility and marked != was_marked
-        stale = any(map(self._may_have_another_curve, changed))
         for trial in history.trials.values() if everyone else changed:
             self._take(trial, history.curves.get(trial.number), marked, everyone)
         if everyone or len(changed) > _MOST_CHANGED:
@@ -129,16 +135,17 @@ class Snapshots:
     def _is_other(self, trial: Trial) -> bool:
         return self._sources.get(trial.number) is not trial
 
-    def _others(self, history: History) -> list[Trial]:
-        """The trials that are not those of the history before, by going through all of them."""
+    def _others(self, history: History) -> tuple[list[Trial], frozenset[int]]:
+        """The trials that are not those of the history before, and the numbers of those that are gone.
+
+        It goes through all of them. Some are gone where this history is older than the last, or that was imagined.
+        """
         trials = list(history.trials.values())
         before = list(map(self._sources.get, history.trials))
-        if len(trials) - sum(map(is_, before, repeat(None))) < len(self._sources):
-            # Trials are gone: this history is older than the one before it. It is not worth the trouble to go back.
-            self._clear()
-            before = [None] * len(trials)
+        fewer = len(trials) - sum(map(is_, before, repeat(None))) < len(self._sources)
+        gone = frozenset(self._sources.keys() - history.trials.keys() if fewer else ())
         # Ten thousand trials are compared in half a millisecond so; a loop in Python would take several.
-        return list(compress(trials, map(is_not, trials, before)))
+        return list(compress(trials, map(is_not, trials, before))), gone
 
     def _take(self, trial: Trial, curve: Curve | None, marked: bool, again: bool) -> None:
         known = self._sources.get(trial.number)
@@ -150,7 +157,7 @@ class Snapshots:
 
     def _may_have_another_curve(self, trial: Trial) -> bool:
         """Whether a trial that has been compared with is another one now: what was infeasible can be tried again."""
-        if self._columns is None or trial.number not in self._columns:
+        if not self._is_compared(trial.number):
             return False
         return {trial.state, self._sources[trial.number].state} != {"completed"}
 
@@ -163,15 +170,17 @@ class Snapshots:
             if self._frozen[trial.number].state is TrialState.COMPLETE:
                 columns.add(trial.number, history.curves.get(trial.number))
 
-    def _clear(self) -> None:
-        self._infeasible = 0
-        self._sources.clear()
-        self._frozen.clear()
-        self._current = Snapshot([])
-        if self._tried is not None:
-            self._tried.clear()
-        if self._columns is not None:
-            self._columns.clear()
+    def _is_compared(self, number: int) -> bool:
+        return self._columns is not None and number in self._columns
+
+    def _leave_out(self, gone: Collection[int]) -> None:
+        for number in gone:
+            self._infeasible -= _infeasible(self._sources.pop(number))
+            del self._frozen[number]
+            if self._tried is not None:
+                self._tried.put(number, None)
+        if gone:
+            self._current = Snapshot([self._frozen[number] for number in sorted(self._frozen)])
 
 
 def _with(

@@ -32,7 +32,8 @@ _ALL = frozenset(TrialState)
 class Scene:
     """A study at one moment, as its sampler or its pruner sees it. Nothing of it is made before it is looked at.
 
-    `shows` tells trials otherwise than they are, where a sampler is to learn more of them.
+    `shows` tells trials otherwise than they are, where a sampler is to learn more of them. `or_later`: what is known of
+    a later moment may be seen as well.
     """
 
     name: str
@@ -41,11 +42,12 @@ class Scene:
     snapshots: Snapshots
     lock: threading.Lock
     shows: Callable[[Snapshot], Snapshot] | None = None
+    or_later: bool = False
 
     def snapshot(self) -> Snapshot:
         """The trials."""
         with self.lock:
-            found = self.snapshots.of(self.history)
+            found = self.snapshots.of(self.history, or_later=self.or_later)
         return found if self.shows is None else self.shows(found)
 
     def column(self, step: int) -> Column:

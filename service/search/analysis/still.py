@@ -22,7 +22,7 @@ class _Still(Snapshots):
     def __init__(self, trials: Sequence[FrozenTrial]) -> None:
         self._still = Snapshot(sorted(trials, key=lambda trial: trial.number))
 
-    def of(self, history: History) -> Snapshot:  # noqa: ARG002
+    def of(self, history: History, *, or_later: bool = False) -> Snapshot:  # noqa: ARG002
         return self._still
 
 

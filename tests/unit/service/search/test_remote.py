@@ -184,7 +184,7 @@ def test_what_is_raised_there_is_raised_here() -> None:
     remote = RemoteEngine(start=Inside())
     tried = [trial(n, params={"batch": b, "width": w}) for n, (b, w) in enumerate(_points())]
     with pytest.raises(Exhausted):
-        remote.suggest(history(study(6, space=SMALL), tried), 6)
+        remote.suggest(history(replace(study(6, space=SMALL), id=2), tried), 6)
     with pytest.raises(AttributeError, match="unheard_of") as raised:
         remote.call("unheard_of", known(1))
     assert "loop.py" in raised.value.__notes__[0]

@@ -45,6 +45,28 @@ def test_only_what_changed_is_made_anew() -> None:
     assert [one.state for one in first.trials] == [TrialState.COMPLETE] * 3
 
 
+def test_what_was_only_imagined_is_left_out_and_the_rest_stays() -> None:
+    kept = snapshots()
+    trials = [trial(number, params=SMALL_PARAMS) for number in range(3)]
+    first = kept.of(history(study(3), trials))
+    kept.of(history(study(-9), [*trials, trial(3, "queued", seq=-9), trial(4, "queued", seq=-9)]))
+    again = kept.of(history(study(3), trials))
+    assert all(old is new for old, new in zip(first.trials, again.trials, strict=True))
+
+
+def test_to_judge_by_a_later_moment_is_as_good() -> None:
+    """Reports are judged side by side: what one has made of the trials is not undone for another that began before."""
+    life = Life()
+    life.happen(0, "running", 16, wide=True)
+    life.happen(0, "completed", 16, wide=True)
+    before, after = life.moments[1], life.moments[3]
+    kept = snapshots()
+    later = kept.of(after)
+    assert kept.of(before, or_later=True) is later
+    assert kept.column(before, 1).count() == 1
+    assert kept.of(before) is not later
+
+
 def test_trials_are_in_the_order_of_their_numbers_and_may_have_gaps() -> None:
     snapshot = snapshots().of(history(study(1), [trial(7), trial(2), trial(5)]))
     assert [one.number for one in snapshot.trials] == [2, 5, 7]
