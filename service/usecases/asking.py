@@ -30,7 +30,8 @@ async def ask(
     board = suggester.board
     heard = board.heard(study)
     leases: tuple[Lease, ...] = ()
-    if not (body.wait_seconds and suggester.is_due(study)):
+    # Who asks again may have been given something already: he is told at once.
+    if not body.wait_seconds or body.request_id is not None or not suggester.is_in_vain(study):
         leases = await _claimed(store, board, claim)
     suggester.want(study)
     if leases or not body.wait_seconds:

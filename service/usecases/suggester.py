@@ -54,7 +54,7 @@ class Suggester:
         self._held: dict[str, tuple[int, float]] = {}
         self._boundless: set[str] = set()
 
-    def is_due(self, study: str) -> bool:
+    def is_in_vain(self, study: str) -> bool:
         """Whether it is no use to look for a trial now: there is none, or others stand in line, and are called.
 
         Where only so many may run at once, nobody is called when one ends: there each looks for himself.

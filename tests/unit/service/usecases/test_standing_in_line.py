@@ -6,11 +6,12 @@ from typing import Any, TypeVar
 
 import pytest
 
-from service.usecases import suggesting, trials
+from service.usecases import leasing, suggesting, trials
 from service.usecases.board import Board
 from service.usecases.mirrors import Mirrors
 from service.usecases.suggester import Suggester
 from service.wire.trial import NewTrial
+from tests.patience import PATIENCE
 from tests.unit.service.usecases.conftest import Desk
 from tests.unit.service.usecases.suggesters import Counting, ask, suggesting_with, until, who_claims
 
@@ -36,7 +37,7 @@ def test_those_who_wait_together_get_trials_that_are_queued_together(
 
     with suggesting_with(desk, Counting()) as suggester:
         desk.run(scene(suggester))
-    assert max(together) == 4
+    assert 1 < max(together) <= 8
 
 
 def test_who_comes_while_the_next_is_made_stands_in_line(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,6 +66,56 @@ def test_who_comes_while_the_next_is_made_stands_in_line(desk: Desk, monkeypatch
     suggester = Suggester(desk.store, engine, Mirrors(1000), slowly, owner="me")
     assert desk.run(scene(suggester)) == []
     desk.run(suggester.close())
+
+
+@pytest.mark.parametrize(("budget", "looks"), [({}, 0), ({"max_running": 1}, 1)])
+def test_who_comes_behind_others_stands_in_line_unless_only_so_many_may_run(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, budget: dict[str, int], looks: int
+) -> None:
+    """Nobody is called when a trial ends: whoever comes then must look for himself."""
+    desk.study(budget=budget)
+
+    async def scene(suggester: Suggester) -> None:
+        async with suggester.board.ask("s") as turn:
+            suggester.want("s")
+
+            async def called() -> bool:
+                return turn.is_set() and len(suggester._tasks) == 1
+
+            await until(called)
+            turn.clear()  # what it was called for somebody else has taken
+            claims: list[int] = []
+            claim = leasing.ask
+
+            def counted(*given: Any, **named: Any) -> Any:
+                claims.append(1)
+                return claim(*given, **named)
+
+            monkeypatch.setattr(leasing, "ask", counted)
+            another = asyncio.create_task(ask(desk, suggester))
+
+            async def stands() -> bool:
+                return another.done() or suggester.board.asking("s") == 2
+
+            await until(stands)
+            assert len(claims) == looks
+            another.cancel()
+            await asyncio.wait([another])
+
+    with suggesting_with(desk, Counting()) as suggester:
+        desk.run(scene(suggester))
+
+
+def test_who_asks_again_is_told_at_once_what_he_was_given(desk: Desk) -> None:
+    desk.study()
+
+    async def scene(suggester: Suggester) -> None:
+        given = await ask(desk, suggester, request_id="once")
+        async with suggester.board.ask("s"):
+            assert await ask(desk, suggester, request_id="once") == given
+
+    with suggesting_with(desk, Counting()) as suggester:
+        desk.run(asyncio.wait_for(scene(suggester), PATIENCE / 2))
 
 
 def test_what_is_queued_before_somebody_stands_in_line_is_found(desk: Desk) -> None:
