@@ -92,7 +92,9 @@ def _tell(outcome: Outcome, clients: int, ours: Round, theirs: Round) -> None:
         outcome.bar(f"{clients} clients: cycles against Optuna's", ours.rate / theirs.rate, at_least=20, unit="x")
         # Optuna's clients do what our server does for them, so theirs is counted, and ours, too.
         saved = theirs.all_ms / ours.all_ms
-        outcome.bar(f"{clients} clients: CPU of servers and clients, Optuna's against ours", saved, at_least=20, unit="x")
+        outcome.bar(
+            f"{clients} clients: CPU of servers and clients, Optuna's against ours", saved, at_least=20, unit="x"
+        )
 
 
 def _ours(server: ServerProcess, postmaster: int, clients: int, seconds: float) -> Round:
