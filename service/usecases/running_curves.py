@@ -10,6 +10,7 @@ from service.usecases.reporting import GO_ON, ReportItem, Taken, points
 from service.wire.lease import Reported
 
 _ATTEMPTS_KNOWN = 10_000
+_STUDIES_KNOWN = 1_000
 
 
 @dataclass(slots=True)
@@ -25,7 +26,7 @@ class RunningCurves:
 
     def __init__(self) -> None:
         self._known: OrderedDict[AttemptKey, _Known] = OrderedDict()
-        self._last: dict[str, Taken] = {}
+        self._last: OrderedDict[str, Taken] = OrderedDict()
 
     def follow(self, taken: Taken) -> None:
         """Add the points of a report that stands in the database."""
@@ -44,9 +45,11 @@ class RunningCurves:
         _add(known.curve, metric, taken.points)
         known.last_step, known.last = taken.points[-1].step, taken
         self._last[taken.study.name] = taken
+        self._last.move_to_end(taken.study.name)
         self._known.move_to_end(taken.key)
-        if len(self._known) > _ATTEMPTS_KNOWN:
-            self._known.popitem(last=False)
+        for kept, most in ((self._known, _ATTEMPTS_KNOWN), (self._last, _STUDIES_KNOWN)):
+            if len(kept) > most:
+                kept.popitem(last=False)
 
     def learn(self, taken: Taken, curve: Curve) -> None:
         """Take over a curve that was read, if it ends where this report does."""

@@ -199,7 +199,10 @@ class Suggester:
             return False
         count = 1 if seen.paused else self._at_once(seen)
         until = time.monotonic() + _AT_ONCE_SECONDS
-        enough: Callable[[], bool] = lambda: time.monotonic() > until  # noqa: E731
+
+        def enough() -> bool:
+            return time.monotonic() > until
+
         try:
             suggestions: Sequence[Suggestion] = await self._run(
                 partial(several, self._engine, seen.history, number, count, enough=enough)

@@ -1,14 +1,15 @@
 """Curves of running attempts are remembered only where each of their reports was taken in here."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from service.domain.trial import AttemptKey, Point
 from service.usecases.mirrors import curve
-from service.usecases.reporting import GO_ON, Taken
+from service.usecases.reporting import GO_ON, ReportItem, Taken
 from service.usecases.running_curves import RunningCurves
-from service.wire.lease import Reported
+from service.wire.lease import Report, Reported
 from tests.unit.service.search.samples import study
 
 
@@ -71,3 +72,13 @@ def test_what_is_handed_out_does_not_grow() -> None:
     curves.follow(taken(2, before=1))
     assert handed is not None
     assert list(handed.steps) == [1]
+
+
+def test_of_many_studies_those_that_reported_last_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.usecases.running_curves._STUDIES_KNOWN", 2)
+    curves = RunningCurves()
+    for number, name in enumerate(("a", "b", "c")):
+        curves.follow(replace(taken(1, name=name), key=AttemptKey(1, number, 1)))
+    body = Report.model_validate({"token": 1, "first_seq": 1, "points": [{"step": 1, "metrics": {"loss": 1}}]})
+    begun = [curves.ahead(ReportItem(name, 9, 1, body, 60.0)) for name in ("a", "b", "c")]
+    assert [one is not None for one in begun] == [False, True, True]
