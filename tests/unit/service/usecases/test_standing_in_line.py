@@ -1,7 +1,9 @@
 """Standing in line for a trial: who looks for one, and when it is no use."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
@@ -11,7 +13,6 @@ from service.usecases.board import Board
 from service.usecases.mirrors import Mirrors
 from service.usecases.suggester import Suggester
 from service.wire.trial import NewTrial
-from tests.patience import PATIENCE
 from tests.unit.service.usecases.conftest import Desk
 from tests.unit.service.usecases.suggesters import Counting, ask, suggesting_with, until, who_claims
 
@@ -106,16 +107,57 @@ def test_who_comes_behind_others_stands_in_line_unless_only_so_many_may_run(
         desk.run(scene(suggester))
 
 
-def test_who_asks_again_is_told_at_once_what_he_was_given(desk: Desk) -> None:
-    desk.study()
+def stands_in_line(study: str) -> None:
+    pytest.fail(f"there is no need to stand in line for {study}")
+
+
+def test_who_asks_again_is_told_at_once_what_he_was_given(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.study(budget={"max_trials": 1})
 
     async def scene(suggester: Suggester) -> None:
-        given = await ask(desk, suggester, request_id="once")
-        async with suggester.board.ask("s"):
-            assert await ask(desk, suggester, request_id="once") == given
+        given = await ask(desk, suggester, wait=1, request_id="once")
+        monkeypatch.setattr(suggester, "is_in_vain", lambda _: True)
+        monkeypatch.setattr(suggester.board, "ask", stands_in_line)
+        assert await ask(desk, suggester, wait=1, request_id="once") == given
 
     with suggesting_with(desk, Counting()) as suggester:
-        desk.run(asyncio.wait_for(scene(suggester), PATIENCE / 2))
+        desk.run(scene(suggester))
+
+
+def test_who_looked_in_vain_looks_again_if_something_was_queued_meanwhile(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.study()
+
+    async def never(work: Callable[[], T]) -> T:
+        await asyncio.Event().wait()
+        return work()
+
+    suggester = Suggester(desk.store, Counting(), Mirrors(1000), never, owner="me")
+    board = suggester.board
+    stand = board.ask
+
+    @asynccontextmanager
+    async def late(study: str) -> AsyncIterator[asyncio.Event]:
+        before = board.heard(study)
+        await desk.store.write(lambda tx: trials.add(tx, study, NewTrial(params={"lr": 0.1})))
+
+        async def heard() -> bool:
+            return board.heard(study) != before
+
+        await until(heard)
+        async with stand(study) as turn:
+            monkeypatch.setattr(turn, "wait", partial(pytest.fail, "nobody calls him any more"))
+            yield turn
+
+    async def scene() -> None:
+        async with board.watch("s"):
+            monkeypatch.setattr(board, "ask", late)
+            (lease,) = await ask(desk, suggester, wait=0.2)
+            assert lease.params == {"lr": 0.1}
+
+    desk.run(scene())
+    desk.run(suggester.close())
 
 
 def test_what_is_queued_before_somebody_stands_in_line_is_found(desk: Desk) -> None:
