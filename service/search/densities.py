@@ -1,7 +1,7 @@
-"""How likely TPE thinks points are: Optuna's densities to the last bit, one parameter after the other.
+"""How likely TPE thinks points are: Optuna's densities, but for rounding, in a tenth of the time.
 
-Optuna works on all parameters of all points and trials at once, in arrays that leave the processor's cache, and looks
-at each of them whether it lies within its bounds. Here the bounds are looked at once, and what is worked on is small.
+Which candidate is the best does not hang on a last bit. So squares are multiplied out and summed up as products of
+matrices, tails that are nothing are not worked out, and no logarithm is taken back to a number that is nothing either.
 """
 
 from collections.abc import Sequence
@@ -10,76 +10,77 @@ from typing import Any
 import numpy as np
 from optuna.samplers._tpe import _truncnorm
 from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator
-from optuna.samplers._tpe.probability_distributions import (
-    _BatchedCategoricalDistributions,
-    _log_gauss_mass_unique,
-    _unique_inverse_2d,
-)
+from optuna.samplers._tpe.probability_distributions import _BatchedCategoricalDistributions, _log_gauss_mass_unique
+from optuna.samplers._tpe.probability_distributions import _unique_inverse_2d as _unique
 
-_ADDED_IN_ORDER = 8
-"""Fewer numbers than so many NumPy adds one after the other."""
+_NOTHING = -700.0
+"""Who takes e to the power of less waits for numbers of too few bits, which processors are slow at."""
+_FAR = -8.5
+"""So many deviations below the middle there is less than counts beside 1."""
+_NARROWEST = 1e-3
+"""Of the range: where the squares of something narrower are multiplied out, too many digits are lost."""
 
 
 def log_density(estimator: _ParzenEstimator, points: dict[str, np.ndarray]) -> np.ndarray:
     """The logarithm of the density at each point."""
     mixture = estimator._mixture_distribution
-    along = [points[name] for name in estimator._search_space]
-    by_trial = np.zeros((len(along[0]), len(mixture.weights)))
+    by_trial = np.zeros((len(points[next(iter(points))]), len(mixture.weights)))
     continuous: list[tuple[Any, np.ndarray]] = []
-    for parts, values in zip(mixture.distributions, along, strict=True):
+    for parts, name in zip(mixture.distributions, estimator._search_space, strict=True):
+        values = points[name]
         if isinstance(parts, _BatchedCategoricalDistributions):
             by_trial += np.log(parts.weights).T[values.astype(np.int64)]
         elif parts.step == 0.0:
             continuous.append((parts, np.log(values) if parts.is_log else values))
         else:
             _add_steps(by_trial, parts, values)
-    if not _plain(continuous):
-        return np.asarray(estimator.log_pdf(points))
     if continuous:
-        by_trial += _together(continuous)
+        added = _together(continuous)
+        if added is None:
+            return np.asarray(estimator.log_pdf(points))
+        by_trial += added
     by_trial += np.log(mixture.weights)
     most = by_trial.max(axis=1)
-    most[np.isneginf(most)] = 0
+    if not np.isfinite(most).all():
+        return np.asarray(estimator.log_pdf(points))
     by_trial -= most[:, None]
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.log(np.exp(by_trial, out=by_trial).sum(axis=1)) + most)
+    np.maximum(by_trial, _NOTHING, out=by_trial)
+    return np.asarray(np.log(np.exp(by_trial, out=by_trial).sum(axis=1)) + most)
 
 
-def _plain(continuous: Sequence[tuple[Any, np.ndarray]]) -> bool:
-    """Whether all points lie within bounds, and there are not so many parameters that their order of adding counts."""
-    return len(continuous) < _ADDED_IN_ORDER and all(
-        parts.adapted_low < parts.adapted_high
-        and (values >= parts.adapted_low).all()
-        and (values <= parts.adapted_high).all()
-        for parts, values in continuous
-    )
-
-
-def _together(continuous: Sequence[tuple[Any, np.ndarray]]) -> np.ndarray:
-    """What the parameters that take any value add, for each point (a row) and trial (a column)."""
+def _together(continuous: Sequence[tuple[Any, np.ndarray]]) -> np.ndarray | None:
+    """What the parameters that take any value add, for each point (a row) and trial (a column); None: ask Optuna."""
+    at = np.array([values for _, values in continuous])
     mu, sigma = (np.array([getattr(parts, name) for parts, _ in continuous]) for name in ("mu", "sigma"))
     low, high = (
-        np.array([getattr(parts, name) for parts, _ in continuous]) for name in ("adapted_low", "adapted_high")
+        np.array([[getattr(parts, name)] for parts, _ in continuous]) for name in ("adapted_low", "adapted_high")
     )
-    # All at once, for the last bit of a result depends on where in an array NumPy comes upon it.
-    within = _truncnorm._log_gauss_mass((low - mu.T) / sigma.T, (high - mu.T) / sigma.T).T
-    found = np.zeros((len(continuous[0][1]), mu.shape[1]))
-    for place, (_, values) in enumerate(continuous):
-        one = np.subtract.outer(values, mu[place])
-        one /= sigma[place]
-        np.square(one, out=one)
-        one /= -2.0
-        one -= _truncnorm._norm_pdf_logC
-        one -= within[place]
-        one -= np.log(sigma[place])
-        found += one
+    within = all(((low <= one) & (one <= high)).all() for one in (at, mu))
+    if not within or not (low < high).all() or (sigma < _NARROWEST * (high - low)).any():
+        return None
+    # The left tail of each side. Nothing else is cut off, for the middle of each lies within the bounds.
+    tails = _tail((low - mu) / sigma) + _tail((mu - high) / sigma)
+    # Numbers as small as can be, for the squares are taken from each other.
+    middle = (low + high) / 2
+    at, mu = at - middle, mu - middle
+    sharp = 1 / (sigma * sigma)
+    alone = mu * mu * sharp / 2 + np.log1p(-tails) + np.log(sigma) + _truncnorm._norm_pdf_logC
+    found: np.ndarray = at.T @ (mu * sharp) - (at * at / 2).T @ sharp - alone.sum(axis=0)
     return found
+
+
+def _tail(bounds: np.ndarray) -> np.ndarray:
+    """How much of a normal distribution lies below each of these bounds, which are negative."""
+    flat, below = bounds.ravel(), np.zeros(bounds.size)
+    near = np.flatnonzero(flat > _FAR)
+    below[near] = _truncnorm._ndtr(flat[near])
+    return below.reshape(bounds.shape)
 
 
 def _add_steps(by_trial: np.ndarray, parts: Any, values: np.ndarray) -> None:
     """Add what a parameter with steps adds: the mass between the middles to both sides of its value."""
     steps, step_of = np.unique(values, return_inverse=True)
-    mu, sigma, kernel_of = _unique_inverse_2d(parts.mu, parts.sigma)
+    mu, sigma, kernel_of = _unique(parts.mu, parts.sigma)
     below, above = steps - parts.step / 2, steps + parts.step / 2
     if parts.is_log:
         below, above = np.log(below), np.log(above)

@@ -1,4 +1,4 @@
-"""TPE over numbers that are worked out once for each trial: Optuna's points to the last bit, in a third of the time.
+"""TPE over numbers that are worked out once for each trial: Optuna's points to the last bit, in a fraction of the time.
 
 Optuna's own goes through all trials for each suggestion, and asks each for its constraints, its value and the inner
 form of each of its parameters. A trial that has ended never changes: here it has a row with all of that, and what is

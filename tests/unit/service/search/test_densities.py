@@ -1,8 +1,7 @@
-"""Densities: whatever the parameters, they are those of Optuna to the last bit."""
+"""Densities: whatever the parameters, they are those of Optuna but for rounding."""
 
 import math
 import random
-from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +21,7 @@ SPACE: dict[str, BaseDistribution] = {
     "width": IntDistribution(8, 512, log=True),
     "share": FloatDistribution(0, 1, step=0.1),
 }
+OPTIONS = TPESampler(multivariate=True)._parzen_estimator_parameters
 
 
 def inside(one: BaseDistribution, rng: random.Random) -> float:
@@ -36,7 +36,7 @@ def inside(one: BaseDistribution, rng: random.Random) -> float:
 
 def estimator(space: dict[str, BaseDistribution], count: int, rng: random.Random) -> _ParzenEstimator:
     seen = {name: np.array([inside(one, rng) for _ in range(count)]) for name, one in space.items()}
-    return _ParzenEstimator(seen, space, TPESampler(multivariate=True)._parzen_estimator_parameters)
+    return _ParzenEstimator(seen, space, OPTIONS)
 
 
 @pytest.mark.parametrize("count", [1, 25, 1_000])
@@ -45,20 +45,42 @@ def test_they_are_those_of_optuna(count: int, rng: random.Random) -> None:
         names = rng.sample(sorted(SPACE), rng.randint(1, len(SPACE)))
         made = estimator({name: SPACE[name] for name in names}, count, rng)
         points = made.sample(np.random.RandomState(rng.randrange(2**31)), 24)
-        assert log_density(made, points).tolist() == made.log_pdf(points).tolist(), names
+        np.testing.assert_allclose(
+            log_density(made, points), made.log_pdf(points), rtol=0, atol=1e-9, err_msg=f"{names}"
+        )
+
+
+def test_all_kernels_in_a_corner(rng: random.Random) -> None:
+    space: dict[str, BaseDistribution] = {"x": FloatDistribution(0, 1), "y": FloatDistribution(1e-6, 1, log=True)}
+    corner = {"x": np.array([rng.uniform(0, 1e-3) for _ in range(500)]), "y": np.ones(500)}
+    made = _ParzenEstimator(corner, space, OPTIONS)
+    points = {"x": np.array([0.0, 1e-4, 0.5, 1.0]), "y": np.array([1.0, 0.9, 1e-3, 1e-6])}
+    np.testing.assert_allclose(log_density(made, points), made.log_pdf(points), rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize(
-    ("space", "points"),
-    [
-        ({f"x{place}": FloatDistribution(0, 1) for place in range(12)}, {}),
-        ({"x": FloatDistribution(0, 1)}, {"x": [0.5, -0.1, 1.1]}),
-    ],
-    ids=["so many that the order of adding counts", "outside"],
+    ("seen", "points"),
+    [([0.3, 0.7], [0.5, -0.1, 1.1]), ([0.3, 1.7], [0.5, 0.1, 0.9])],
+    ids=["a point outside", "a kernel outside"],
 )
-def test_so_they_are_where_optuna_itself_is_asked(
-    space: dict[str, BaseDistribution], points: dict[str, Any], rng: random.Random
-) -> None:
-    made = estimator(space, 50, rng)
-    looked_at = {name: np.array(one) for name, one in points.items()} or made.sample(np.random.RandomState(1), 24)
+def test_bounds_that_do_not_hold_are_left_to_optuna(seen: list[float], points: list[float]) -> None:
+    space: dict[str, BaseDistribution] = {"x": FloatDistribution(0, 1)}
+    made = _ParzenEstimator({"x": np.array(seen)}, space, OPTIONS)
+    looked_at = {"x": np.array(points)}
     assert log_density(made, looked_at).tolist() == made.log_pdf(looked_at).tolist()
+
+
+def test_kernels_too_narrow_to_be_multiplied_out_are_left_to_optuna(rng: random.Random) -> None:
+    space: dict[str, BaseDistribution] = {"x": FloatDistribution(0, 1)}
+    options = OPTIONS._replace(consider_magic_clip=False)
+    made = _ParzenEstimator({"x": np.array([0.1, 0.1 + 1e-9, 0.9 - 1e-9, 0.9])}, space, options)
+    looked_at = {"x": np.array([0.1 + 2e-9, 0.9 - 3e-9, rng.uniform(0, 1)])}
+    assert log_density(made, looked_at).tolist() == made.log_pdf(looked_at).tolist()
+
+
+def test_a_choice_that_nothing_speaks_for_has_none() -> None:
+    space: dict[str, BaseDistribution] = {"batch": CategoricalDistribution([16, 32])}
+    options = OPTIONS._replace(prior_weight=0.0)
+    made = _ParzenEstimator({"batch": np.array([0.0, 0.0])}, space, options)
+    with np.errstate(divide="ignore"):
+        assert log_density(made, {"batch": np.array([0.0, 1.0])}).tolist() == [0.0, -math.inf]
