@@ -172,18 +172,19 @@ def _add(tx: Transaction, study: Study, chunk: list[tuple[int, Past]], of: int) 
                 for taken in [step * _STEP_SECONDS]
             ]
         )
-        for rung, step, value, cut, rank in past.decisions:
-            stop = value > cut
-            tx.decisions.append(
+        tx.decisions.append(
+            [
                 Decision(
                     key=key,
                     step=step,
-                    act="stop" if stop else "continue",
-                    reason=f"{value:.4g} > {cut:.4g}" if stop else None,
+                    act="stop" if value > cut else "continue",
+                    reason=f"{value:.4g} > {cut:.4g}" if value > cut else None,
                     basis={"rung": rung, "step": step, "value": value, "cut": cut, "rank": rank, "n": 300},
                     at=starts + timedelta(seconds=step * _STEP_SECONDS),
                 )
-            )
+                for rung, step, value, cut, rank in past.decisions
+            ]
+        )
 
 
 def _metrics(step: int, value: float) -> dict[str, float]:

@@ -179,6 +179,7 @@ def _progress(attempt: Attempt) -> dict[str, Any]:
         "acked_seq": attempt.acked_seq,
         "last_step": attempt.last_step,
         "last_metrics": attempt.last_metrics,
+        "directive": attempt.directive.model_dump() if attempt.directive else None,
     }
 
 
@@ -186,7 +187,6 @@ def _changing(attempt: Attempt) -> dict[str, Any]:
     return {
         **_progress(attempt),
         "ended_at": attempt.ended_at,
-        "directive": attempt.directive.model_dump() if attempt.directive else None,
         "failure": attempt.failure.model_dump() if attempt.failure else None,
         "gpu_seconds": attempt.gpu_seconds,
         "completion": attempt.completion,

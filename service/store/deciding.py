@@ -31,11 +31,16 @@ def _add(insert: Any) -> Any:
 
 
 _ADD = {"postgresql": Prepared(_add(postgresql.insert)), "sqlite": Prepared(_add(sqlite.insert))}
-_row = _suggesters.c.study_id == bindparam("study")
-_OWNER = Prepared(select(_suggesters.c.owner).where(_row))
+_LIST = Prepared(
+    select(_decisions)
+    .where(_decisions.c.study_id == bindparam("s"), _decisions.c.number == bindparam("n"))
+    .order_by(_decisions.c.attempt, _decisions.c.step)
+)
+_here = _suggesters.c.study_id == bindparam("study")
+_OWNER = Prepared(select(_suggesters.c.owner).where(_here))
 _TAKE = Prepared(
     update(_suggesters).where(
-        _row, or_(_suggesters.c.owner == bindparam("me"), _suggesters.c.expires_at <= bindparam("now"))
+        _here, or_(_suggesters.c.owner == bindparam("me"), _suggesters.c.expires_at <= bindparam("now"))
     )
 )
 _TRIALS_AT_ONCE = 500
@@ -55,21 +60,14 @@ class SqlDecisions:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def append(self, decision: Decision) -> None:
-        """Add a decision; one of the same attempt and step is kept as it was first, unless only this one ends it."""
-        key = decision.key
-        place = {"study_id": key.study_id, "number": key.number, "attempt": key.attempt, "step": decision.step}
-        told = {"act": decision.act, "reason": decision.reason, "basis": decision.basis, "at": decision.at}
-        _ADD[self._connection.dialect.name].run(self._connection, {**place, **told})
+    def append(self, decisions: Sequence[Decision]) -> None:
+        """Add decisions; of the same attempt and step the first is kept, unless only a later one ends it."""
+        if decisions:
+            _ADD[self._connection.dialect.name].each(self._connection, [_row(decision) for decision in decisions])
 
     def list(self, study_id: int, number: int) -> Sequence[Decision]:
         """Read the decisions on a trial, in the order of attempts and steps."""
-        wanted = (
-            select(_decisions)
-            .where(_decisions.c.study_id == study_id, _decisions.c.number == number)
-            .order_by(_decisions.c.attempt, _decisions.c.step)
-        )
-        return [_decision(row) for row in self._connection.execute(wanted)]
+        return [_decision(row) for row in _LIST.rows(self._connection, {"s": study_id, "n": number})]
 
     def of(self, study_id: int, numbers: Sequence[int]) -> Mapping[int, Sequence[Decision]]:
         """Read the decisions on several trials, each trial's like `list`; those without any are left out."""
@@ -79,6 +77,12 @@ class SqlDecisions:
             for row in self._connection.execute(_OF, wanted):
                 found.setdefault(row.number, []).append(_decision(row))
         return found
+
+
+def _row(decision: Decision) -> dict[str, Any]:
+    key = decision.key
+    place = {"study_id": key.study_id, "number": key.number, "attempt": key.attempt, "step": decision.step}
+    return place | {"act": decision.act, "reason": decision.reason, "basis": decision.basis, "at": decision.at}
 
 
 def _decision(row: Any) -> Decision:

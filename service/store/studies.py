@@ -158,22 +158,22 @@ class SqlStudies:
 
     def next_number(self, study_id: int, *, free: bool) -> tuple[int, int]:
         """Take the next trial number, and the seq that goes with it; a free one costs no budget."""
-        taken = self._number(study_id, _NEXT, {"more": int(free)})
+        taken = self._numbers(study_id, _NEXT, {"count": 1, "free": int(free)})
         if taken is None:
             raise StudyNotFound("the study has been deleted")
         return taken
 
-    def number_after(self, seen: Study, *, free: bool) -> tuple[int, int] | None:
-        """Like `next_number`, if the study is as it was seen; else None."""
-        given = {"more": int(free), "next": seen.next_number, "revised": seen.revision}
-        return self._number(seen.id, _NEXT_AFTER, given)
+    def numbers_after(self, seen: Study, count: int, *, free: int) -> tuple[int, int] | None:
+        """The first of so many numbers and seqs, if the study is as it was seen, else None; some cost no budget."""
+        given = {"count": count, "free": free, "next": seen.next_number, "revised": seen.revision}
+        return self._numbers(seen.id, _NEXT_AFTER, given)
 
-    def _number(self, study_id: int, wanted: Prepared, given: Mapping[str, int]) -> tuple[int, int] | None:
+    def _numbers(self, study_id: int, wanted: Prepared, given: Mapping[str, int]) -> tuple[int, int] | None:
         row = wanted.row(self._connection, {"study": study_id, **given})
         if row is None:
             return None
         self._changed(study_id, seq=row.seq, next_number=row.next_number, added=row.added)
-        return row.next_number - 1, row.seq
+        return row.next_number - given["count"], row.seq - given["count"] + 1
 
     def first_metric(self, study_id: int) -> str:
         """The metric by whose value the trials of a study are ordered."""
@@ -274,7 +274,11 @@ _RAISE = Prepared(_higher.where(_SEEN, _rows.c.name == bindparam("named")))
 _next = (
     update(_rows)
     .where(_this)
-    .values(seq=_rows.c.seq + 1, next_number=_rows.c.next_number + 1, added=_rows.c.added + bindparam("more"))
+    .values(
+        seq=_rows.c.seq + bindparam("count"),
+        next_number=_rows.c.next_number + bindparam("count"),
+        added=_rows.c.added + bindparam("free"),
+    )
     .returning(_rows.c.next_number, _rows.c.seq, _rows.c.added)
 )
 _NEXT = Prepared(_next)

@@ -7,13 +7,14 @@ from dataclasses import asdict, replace
 from sys import intern
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, or_, select, text, update
+from sqlalchemy import Connection, Select, bindparam, func, or_, select, text, update
 
 from service.domain.errors import TrialNotFound
 from service.domain.query import Page, TrialQuery
 from service.domain.study import Study
 from service.domain.trial import Rerun, Trial
 from service.store import tables
+from service.store.bulk import insert_many
 from service.store.clock import Clock
 from service.store.filters import passes, placed
 from service.store.prepared import Prepared
@@ -33,23 +34,34 @@ class SqlTrials:
         self._connection = connection
         self._clock = clock
         self._studies = studies
-        # Of those that are locked: what is as it was need not be written.
+        # Those that are locked: they are as they are until the commit, and what is as it was need not be written.
         self._locked: dict[tuple[int, int], Trial] = {}
 
     def add(self, trial: Trial) -> Trial:
         """Add a trial under the study's next number (the one given is ignored); answers it with number and seq."""
-        return self._add(trial, self._studies.next_number(trial.study_id, free=_free(trial)))
+        number, seq = self._studies.next_number(trial.study_id, free=_free(trial))
+        return self._add([replace(trial, number=number, seq=seq)])[0]
 
-    def add_to(self, seen: Study, trial: Trial) -> Trial | None:
-        """Add a trial like `add`, if its study is as it was seen: none was added, and nobody edited or moved it."""
-        place = self._studies.number_after(seen, free=_free(trial))
-        return None if place is None else self._add(trial, place)
+    def add_to(self, seen: Study, trials: Sequence[Trial]) -> Sequence[Trial]:
+        """Add trials like `add`, or none unless their study is as it was seen: not added to, nor edited or moved."""
+        if not trials:
+            return ()
+        first = self._studies.numbers_after(seen, len(trials), free=sum(map(_free, trials)))
+        if first is None:
+            return ()
+        number, seq = first
+        return self._add([replace(one, number=number + n, seq=seq + n) for n, one in enumerate(trials)])
 
-    def _add(self, trial: Trial, place: tuple[int, int]) -> Trial:
-        number, seq = place
-        new = {"study_id": trial.study_id, "number": number, "seq": seq}
-        _ADD.run(self._connection, {**new, **self._course(trial), **_lasting(trial)})
-        return _own(replace(trial, number=number, seq=seq))
+    def _add(self, trials: Sequence[Trial]) -> Sequence[Trial]:
+        insert_many(
+            self._connection,
+            _rows,
+            [
+                {"study_id": one.study_id, "number": one.number, "seq": one.seq, **self._course(one), **_lasting(one)}
+                for one in trials
+            ],
+        )
+        return [_own(one) for one in trials]
 
     def get(self, study_id: int, number: int) -> Trial:
         """Read a trial; TrialNotFound."""
@@ -131,6 +143,8 @@ class SqlTrials:
         return found
 
     def _one(self, study_id: int, number: int, *, lock: bool) -> Trial:
+        if (locked := self._locked.get((study_id, number))) is not None:
+            return locked
         row = (_ONE_LOCKED if lock else _ONE).row(self._connection, {"s": study_id, "n": number})
         if row is None:
             raise TrialNotFound(f"the study has no trial {number}")
@@ -169,7 +183,6 @@ class SqlTrials:
 
 
 _one = select(_rows).where(_rows.c.study_id == bindparam("s"), _rows.c.number == bindparam("n"))
-_ADD = Prepared(insert(_rows))
 _ONE = Prepared(_one)
 _ONE_LOCKED = Prepared(_one.with_for_update())
 _queued = (

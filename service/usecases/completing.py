@@ -40,7 +40,7 @@ def complete(tx: Transaction, study: str, number: int, attempt: int, body: Compl
     tx.attempts.save([ended])
     if trial.state == "running":
         if body.reason and end.state == "pruned" and not _was_told(current):
-            tx.decisions.append(_given_up(current, body.reason, tx.now))
+            tx.decisions.append([_given_up(current, body.reason, tx.now)])
         trial = ending.apply(tx, target, _remembered(trial, current), end)
     settle(tx, study)
     return _answer(ended, trial)

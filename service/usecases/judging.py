@@ -2,8 +2,9 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import Any, Literal, TypeVar
 
@@ -48,6 +49,22 @@ class Foreseen:
     def came(self, taken: Taken) -> bool:
         """Whether the report was stored as it was expected to be, and nothing else has been decided by that."""
         return _what(taken) == _what(self.expected) and taken.answer.directive.type == "continue"
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a verdict has come to, and what the trial's client is told."""
+
+    taken: Taken
+    verdict: Verdict
+    act: Told
+    directive: Directive
+
+    def decision(self, now: datetime) -> Decision:
+        """The decision as it is written down, with what it was based on."""
+        basis = asdict(self.verdict.basis) if self.verdict.basis is not None else {}
+        key, step = self.taken.key, self.taken.points[-1].step
+        return Decision(key=key, step=step, act=self.act, reason=self.verdict.reason, basis=basis, at=now)
 
 
 class Judge:
@@ -152,17 +169,25 @@ class Judge:
 def _take(
     tx: Transaction, items: Sequence[tuple[ReportItem, Foreseen | None]], watches: Watches
 ) -> Sequence[tuple[Taken, Directive | None] | BaseException]:
-    """Take many reports in, and decide of each what was thought of it if it is what it was thought to be."""
-    found: list[tuple[Taken, Directive | None] | BaseException] = []
-    all_taken = report_together(tx, [item for item, _ in items], watches)
-    for (item, foreseen), taken in zip(items, all_taken, strict=True):
-        if isinstance(taken, BaseException):
-            found.append(taken)
-        elif foreseen is None or not _says_something(foreseen.verdict) or not foreseen.came(taken):
-            found.append((taken, None))
-        else:
-            found.append((taken, _decide(tx, taken=taken, verdict=foreseen.verdict, token=item.report.token)))
-    return found
+    """Take many reports in, and decide of each what was thought of it if it is what it was thought to be.
+
+    Whoever ends a trial ends its attempt, or tells it to stop: nothing is asked of the trial of one that is to go on.
+    """
+    decided: dict[int, Decided] = {}
+
+    def decide(place: int, taken: Taken, attempt: Attempt) -> Attempt:
+        foreseen = items[place][1]
+        if foreseen is None or not _says_something(foreseen.verdict) or not foreseen.came(taken):
+            return attempt
+        decided[place], attempt = _decided(taken, foreseen.verdict, attempt)
+        return attempt
+
+    found = report_together(tx, [item for item, _ in items], watches, decide)
+    _note(tx, decided.values())
+    return [
+        taken if isinstance(taken, BaseException) else (taken, decided[place].directive if place in decided else None)
+        for place, taken in enumerate(found)
+    ]
 
 
 def _what(taken: Taken) -> tuple[object, ...]:
@@ -198,24 +223,37 @@ def _decide(tx: Transaction, taken: Taken, verdict: Verdict, token: int) -> Dire
     trial = tx.trials.lock(key.study_id, key.number)
     current = trial.state == "running" and trial.token == token
     if current and verdict.act == "continue":
-        _note(tx, taken, verdict, trial, "continue")
+        _note(tx, [_going_on(taken, verdict)])
         return Directive(type="continue", reason=verdict.reason)
     attempt = tx.attempts.lock([key])[key]
     if not current or (attempt.directive is not None and attempt.directive.type == "stop"):
         return attempt.directive or GO_ON  # a rule or a user was faster
-    act = _possible(verdict.act, taken.study, attempt)
-    _note(tx, taken, verdict, trial, act)
-    attempt = attempt.told(Directive(type=act, reason=verdict.reason))
+    decided, attempt = _decided(taken, verdict, attempt)
     tx.attempts.save([attempt])
-    return attempt.directive or GO_ON
+    _note(tx, [decided])
+    return decided.directive
 
 
-def _note(tx: Transaction, taken: Taken, verdict: Verdict, trial: Trial, act: Told) -> None:
-    if verdict.basis is not None:
-        step, basis = taken.points[-1].step, asdict(verdict.basis)
-        tx.decisions.append(Decision(key=taken.key, step=step, act=act, reason=verdict.reason, basis=basis, at=tx.now))
-    if verdict.system:
-        tx.trials.save(replace(trial, system={**trial.system, **verdict.system}))
+def _decided(taken: Taken, verdict: Verdict, attempt: Attempt) -> tuple[Decided, Attempt]:
+    """What a verdict comes to, and the attempt once it has been told."""
+    act = _possible(verdict.act, taken.study, attempt)
+    if act == "continue":
+        return _going_on(taken, verdict), attempt
+    told = attempt.told(Directive(type=act, reason=verdict.reason))
+    return Decided(taken, verdict, act, told.directive or GO_ON), told
+
+
+def _going_on(taken: Taken, verdict: Verdict) -> Decided:
+    return Decided(taken, verdict, "continue", Directive(type="continue", reason=verdict.reason))
+
+
+def _note(tx: Transaction, decided: Collection[Decided]) -> None:
+    """Write down what was decided, and what the engine wants to know again of the trials."""
+    tx.decisions.append([one.decision(tx.now) for one in decided if one.verdict.basis is not None])
+    for one in decided:
+        if one.verdict.system:
+            trial = tx.trials.lock(one.taken.key.study_id, one.taken.key.number)
+            tx.trials.save(replace(trial, system={**trial.system, **one.verdict.system}))
 
 
 def _possible(act: Told, study: Study, attempt: Attempt) -> Told:

@@ -91,8 +91,8 @@ class Trials(Protocol):
     def add(self, trial: Trial) -> Trial:
         """Add a trial under the study's next number (the one given is ignored); answers it with number and seq."""
 
-    def add_to(self, seen: Study, trial: Trial) -> Trial | None:
-        """Add a trial like `add`, if its study is as it was seen: none was added, and nobody edited or moved it."""
+    def add_to(self, seen: Study, trials: Sequence[Trial]) -> Sequence[Trial]:
+        """Add trials like `add`, or none unless their study is as it was seen: not added to, nor edited or moved."""
 
     def get(self, study_id: int, number: int) -> Trial:
         """Read a trial; TrialNotFound."""
@@ -149,7 +149,7 @@ class Attempts(Protocol):
     def progress(self, attempts: Sequence[Attempt]) -> None:
         """Write how far these attempts have come, and until when they have time: what a report changes, and no more.
 
-        That is state, expires_at, acked_seq, last_step and last_metrics.
+        That is state, expires_at, acked_seq, last_step, last_metrics and directive.
         """
 
     def gpu_seconds(self, study_id: int) -> float:
@@ -190,8 +190,8 @@ class Points(Protocol):
 class Decisions(Protocol):
     """What schedulers have decided."""
 
-    def append(self, decision: Decision) -> None:
-        """Add a decision; one of the same attempt and step is kept as it was first, unless only this one ends it."""
+    def append(self, decisions: Sequence[Decision]) -> None:
+        """Add decisions; of the same attempt and step the first is kept, unless only a later one ends it."""
 
     def list(self, study_id: int, number: int) -> Sequence[Decision]:
         """Read the decisions on a trial, in the order of attempts and steps."""

@@ -1,6 +1,6 @@
 """What those who run trials tell: points of the curve, many callers' in one commit, and the end of an attempt."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -55,12 +55,16 @@ class Taken:
     resumes: bool = False
 
 
+Decide = Callable[[int, Taken, Attempt], Attempt]
+
+
 def report_together(
-    tx: Transaction, items: Sequence[ReportItem], watches: Watches | None = None
+    tx: Transaction, items: Sequence[ReportItem], watches: Watches | None = None, decide: Decide | None = None
 ) -> Sequence[Taken | BaseException]:
     """Take in many reports: one look at their attempts, one insert, one update. Each is accepted whole or refused.
 
     `watches` are what this process remembers of the curves; without them they are read again where a rule needs them.
+    `decide` is given each that was accepted with its place, and tells its attempt what has been decided of it.
     """
     watches = watches or Watches()
     studies = _studies(tx, {item.study for item in items})
@@ -70,7 +74,7 @@ def report_together(
     told_points: list[Point] = []
     changed: dict[AttemptKey, Attempt] = {}
     stops: dict[AttemptKey, Stop] = {}
-    for item in items:
+    for place, item in enumerate(items):
         study = studies[item.study]
         try:
             if isinstance(study, NotFound):
@@ -88,18 +92,17 @@ def report_together(
         except BasinError as refusal:
             results.append(refusal)
             continue
-        attempts[key] = changed[key] = attempt
         told_points += new
         answer = Reported(acked_seq=attempt.acked_seq, directive=attempt.directive or GO_ON)
-        results.append(Taken(answer, study, key, before.last_step, tuple(new), attempt.resumes))
+        taken = Taken(answer, study, key, before.last_step, tuple(new), attempt.resumes)
+        attempts[key] = changed[key] = attempt if decide is None else decide(place, taken, attempt)
+        results.append(taken)
     tx.points.append(told_points)
     tx.attempts.progress(list(changed.values()))
     compared = resuming.compare(tx, changed.values(), studies.values())
-    changed |= compared
-    if stops or compared:
-        tx.attempts.save([changed[key] for key in stops.keys() | compared.keys()])
-    for key, stop in stops.items():
-        tx.decisions.append(decision(key, stop, tx.now))
+    if compared:
+        tx.attempts.save(list(compared.values()))
+    tx.decisions.append([decision(key, stop, tx.now) for key, stop in stops.items()])
     return results
 
 

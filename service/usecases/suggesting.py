@@ -58,26 +58,25 @@ def put(tx: Transaction, seen: Situation, suggestions: Sequence[Suggestion], eng
     Whether this process still makes the suggestions need not be asked: had another one queued a trial, it would show.
     """
     study = seen.study
-    queued: list[Trial] = []
-    for suggestion in suggestions:
-        if study.state != "active" or not budget.may_add(study):
+    new: list[Trial] = []
+    for number, suggestion in enumerate(suggestions, start=study.next_number):
+        if study.state != "active" or not budget.may_add(replace(study, next_number=number)):
             break
-        new = Trial(
-            study_id=study.id,
-            number=0,
-            origin="sampled",
-            params=suggestion.params,
-            system=suggestion.system,
-            suggestion=about(seen, engine, suggestion.note),
-            created_at=tx.now,
+        new.append(
+            Trial(
+                study_id=study.id,
+                number=0,
+                origin="sampled",
+                params=suggestion.params,
+                system=suggestion.system,
+                suggestion=about(seen, engine, suggestion.note),
+                created_at=tx.now,
+            )
         )
-        trial = tx.trials.add_to(study, new)
-        if trial is None:
-            break
+    queued = tx.trials.add_to(study, new)
+    for suggestion, trial in zip(suggestions, queued, strict=False):
         remember(tx, study.name, suggestion.study_system)
         trial_event(tx, study, trial, "trial.created")
-        queued.append(trial)
-        study = replace(study, next_number=trial.number + 1)
     return queued
 
 
@@ -88,17 +87,16 @@ def promote(tx: Transaction, seen: Situation, owner: str, promotion: Promotion) 
     if study.id != seen.study.id or study.state != "active" or trial.state != "paused" or not take(tx, study, owner):
         return False
     last = tx.attempts.current(study.id, [trial.number]).get(trial.number)
-    tx.decisions.append(
-        Decision(
-            # It is about the attempt to come.
-            key=AttemptKey(study.id, trial.number, trial.attempts + 1),
-            step=last.last_step or 0 if last is not None else 0,
-            act="promote",
-            reason=promotion.reason,
-            basis=asdict(promotion.basis),
-            at=tx.now,
-        )
+    decision = Decision(
+        # It is about the attempt to come.
+        key=AttemptKey(study.id, trial.number, trial.attempts + 1),
+        step=last.last_step or 0 if last is not None else 0,
+        act="promote",
+        reason=promotion.reason,
+        basis=asdict(promotion.basis),
+        at=tx.now,
     )
+    tx.decisions.append([decision])
     save_trial(tx, study, replace(trial.moved("queued", tx.now), system={**trial.system, **promotion.system}))
     return True
 

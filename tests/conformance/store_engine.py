@@ -11,6 +11,7 @@ from service.domain.decision import Decision
 from service.domain.query import TrialQuery
 from service.domain.trial import Trial
 from service.usecases.ports import Transaction
+from service.wire.lease import Directive
 from service.wire.trial import Act
 from tests.conformance.samples import FLOATS, MOMENT, Bench, attempt, exact, full_attempt, key, point, trial
 from tests.conformance.store_attempts import BESIDE
@@ -34,8 +35,8 @@ class EngineConformance:
             decision(owner, 1, at=2),
         ]
         for one in given:
-            bench.writing.decisions.append(one)
-        bench.writing.decisions.append(replace(given[0], act="pause", reason="another"))
+            bench.writing.decisions.append([one])
+        bench.writing.decisions.append([replace(given[0], act="pause", reason="another")])
         found = bench.reading.decisions.list(owner.study_id, owner.number)
         assert list(found) == [given[1], given[0], given[2]]
         assert list(bench.reading.decisions.list(owner.study_id, 0)) == []
@@ -43,11 +44,18 @@ class EngineConformance:
     def test_an_end_takes_the_place_of_a_decision_to_go_on(self, bench: Bench, owner: Trial) -> None:
         going, ended = decision(owner, 3, basis={"rung": 1}), decision(owner, 3, "stop", basis={"rule": "trainer"})
         for one in (going, replace(going, reason="another"), ended, going):
-            bench.writing.decisions.append(one)
+            bench.writing.decisions.append([one])
         assert list(bench.reading.decisions.list(owner.study_id, owner.number)) == [ended]
 
+    def test_so_it_does_among_those_that_are_added_together(self, bench: Bench, owner: Trial) -> None:
+        going, ended = decision(owner, 3, basis={"rung": 1}), decision(owner, 3, "stop", basis={"rule": "trainer"})
+        others = [decision(owner, step) for step in range(4, 9)]
+        bench.writing.decisions.append([going, replace(going, reason="another"), *others, ended, going])
+        bench.writing.decisions.append([])
+        assert list(bench.reading.decisions.list(owner.study_id, owner.number)) == [ended, *others]
+
     def test_the_basis_of_a_decision_keeps_every_float(self, bench: Bench, owner: Trial) -> None:
-        bench.writing.decisions.append(decision(owner, 1, basis=FLOATS))
+        bench.writing.decisions.append([decision(owner, 1, basis=FLOATS)])
         (found,) = bench.reading.decisions.list(owner.study_id, owner.number)
         assert exact(found.basis) == exact(FLOATS)
 
@@ -96,8 +104,7 @@ class EngineConformance:
         study = bench.study()
         first, second, third = bench.trials(study, 3)
         given = [decision(first, 2, basis={"rung": 0}), decision(first, 1), decision(third, 1, "stop")]
-        for one in given:
-            bench.writing.decisions.append(one)
+        bench.writing.decisions.append(given)
         found = bench.reading.decisions.of(study.id, [first.number, second.number, third.number])
         assert {number: list(told) for number, told in found.items()} == {
             first.number: [given[1], given[0]],
@@ -115,6 +122,7 @@ class EngineConformance:
             "last_step": 990,
             "last_metrics": {"loss": 0.125},
             "expires_at": MOMENT,
+            "directive": Directive(type="stop", reason="it is enough", id=9),
         }
         written = replace(other, key=stored.key, state="running", gpu_seconds=None, **come)
         bench.writing.attempts.progress([written, *others])
@@ -142,7 +150,7 @@ class EngineConformance:
 
     def test_what_the_engine_kept_is_purged_too(self, bench: Bench, owner: Trial) -> None:
         study = bench.reading.studies.get("digits")
-        bench.writing.decisions.append(decision(owner, 1))
+        bench.writing.decisions.append([decision(owner, 1)])
         bench.writing.suggesters.take(study.id, "p", 60.0)
         bench.writing.studies.delete(study)
         while bench.writing.studies.purge(100):

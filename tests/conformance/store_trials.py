@@ -38,35 +38,49 @@ class TrialConformance:
         changed = bench.reading.trials.changed(study.id, 0, 100)
         assert list(changed) == sorted(trials, key=lambda one: one.seq)
 
-    def test_a_trial_is_added_to_a_study_that_is_as_it_was_seen_and_to_no_other(self, bench: Bench) -> None:
+    def test_trials_are_added_to_a_study_that_is_as_it_was_seen_and_to_no_other(self, bench: Bench) -> None:
         empty = bench.study()
-        first = bench.writing.trials.add_to(empty, trial(empty, number=99, seq=99))
-        assert first == bench.reading.trials.get(empty.id, 0) == trial(empty, number=0, seq=2)
-        assert bench.writing.trials.add_to(empty, trial(empty)) is None
+        assert list(bench.writing.trials.add_to(empty, [])) == []
+        first = bench.writing.trials.add_to(empty, [trial(empty, number=99, seq=99)])
+        assert list(first) == [bench.reading.trials.get(empty.id, 0)] == [trial(empty, number=0, seq=2)]
+        assert list(bench.writing.trials.add_to(empty, [trial(empty)])) == []
         one = bench.reading.studies.get("digits")
         assert (one.next_number, one.added, one.seq) == (1, 0, 2)
         bench.writing.studies.save(replace(one, revision=one.revision + 1))
-        assert bench.writing.trials.add_to(one, trial(one)) is None
+        assert list(bench.writing.trials.add_to(one, [trial(one)])) == []
         edited = bench.reading.studies.get("digits")
-        elsewhere = bench.writing.trials.add_to(edited, trial(edited, origin="added"))
-        assert elsewhere is not None
+        (elsewhere,) = bench.writing.trials.add_to(edited, [trial(edited, origin="added")])
         two = bench.reading.studies.get("digits")
         assert (two.next_number, two.added, two.seq) == (2, 1, elsewhere.seq)
         bench.writing.studies.delete(two)
-        assert bench.writing.trials.add_to(two, trial(two)) is None
+        assert list(bench.writing.trials.add_to(two, [trial(two)])) == []
+
+    @pytest.mark.parametrize("count", [2, 9])
+    def test_trials_that_are_added_together_have_numbers_and_seqs_one_after_the_other(
+        self, bench: Bench, count: int
+    ) -> None:
+        bench.trials(bench.study(), 2)
+        seen = bench.reading.studies.get("digits")
+        new = [trial(seen, params={"lr": place / 10}, system={"place": place}) for place in range(count)]
+        new[1] = replace(new[1], origin="added")
+        added = bench.writing.trials.add_to(seen, new)
+        expected = [replace(one, number=2 + place, seq=seen.seq + 1 + place) for place, one in enumerate(new)]
+        assert list(added) == expected == [bench.reading.trials.get(seen.id, one.number) for one in added]
+        after = bench.reading.studies.get("digits")
+        assert (after.next_number, after.added, after.seq) == (2 + count, seen.added + 1, seen.seq + count)
 
     def test_of_many_who_saw_the_same_study_one_adds_a_trial(self, bench: Bench) -> None:
         study = bench.study()
-        added = bench.write_at_once([lambda tx: tx.trials.add_to(study, trial(study))] * 16)
-        assert [one.number for one in added if isinstance(one, Trial)] == [0]
-        assert added.count(None) == 15
+        added = bench.write_at_once([lambda tx: tx.trials.add_to(study, [trial(study)])] * 16)
+        assert [one.number for some in added if not isinstance(some, BaseException) for one in some] == [0]
+        assert [len(some) for some in added if not isinstance(some, BaseException)].count(0) == 15
 
     def test_what_was_read_of_a_study_before_a_trial_was_added_to_it_is_read_anew(self, bench: Bench) -> None:
         study = bench.study()
 
         def work(tx: Transaction) -> tuple[Study, Study]:
             before = tx.studies.get("digits")
-            tx.trials.add_to(before, trial(study))
+            tx.trials.add_to(before, [trial(study)])
             return before, tx.studies.get("digits")
 
         before, after = bench.write(work)

@@ -185,7 +185,7 @@ class Twins(RuleBasedStateMachine):
         def work(tx: Transaction) -> None:
             study = tx.studies.get(name)
             for one in tx.attempts.current(study.id, [number]).values():
-                tx.decisions.append(Decision(key=one.key, step=step, act=act, reason="so it is", at=MOMENT))
+                tx.decisions.append([Decision(key=one.key, step=step, act=act, reason="so it is", at=MOMENT)])
 
         self._both(work)
 

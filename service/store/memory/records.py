@@ -70,6 +70,7 @@ class MemoryAttempts:
                     acked_seq=attempt.acked_seq,
                     last_step=attempt.last_step,
                     last_metrics=attempt.last_metrics,
+                    directive=attempt.directive,
                 )
                 self.save([come])
 
@@ -166,13 +167,14 @@ class MemoryDecisions:
     def __init__(self, tables: Tables) -> None:
         self._table = tables.decisions
 
-    def append(self, decision: Decision) -> None:
-        """Add a decision; one of the same attempt and step is kept as it was first, unless only this one ends it."""
-        key = decision.key
-        trial, place = (key.study_id, key.number), (key.attempt, decision.step)
-        there = self._table.get(trial, place)
-        if there is None or there.act == "continue" != decision.act:
-            self._table.put(trial, place, own_decision(decision))
+    def append(self, decisions: Iterable[Decision]) -> None:
+        """Add decisions; of the same attempt and step the first is kept, unless only a later one ends it."""
+        for decision in decisions:
+            key = decision.key
+            trial, place = (key.study_id, key.number), (key.attempt, decision.step)
+            there = self._table.get(trial, place)
+            if there is None or there.act == "continue" != decision.act:
+                self._table.put(trial, place, own_decision(decision))
 
     def list(self, study_id: int, number: int) -> Sequence[Decision]:
         """Read the decisions on a trial, in the order of attempts and steps."""

@@ -154,12 +154,12 @@ class MemoryTrials:
         self._tables.trials.put(study.id, added.number, added)
         return own_trial(added)
 
-    def add_to(self, seen: Study, trial: Trial) -> Trial | None:
-        """Add a trial, if its study is as it was seen: none was added, and nobody edited or moved it."""
+    def add_to(self, seen: Study, trials: Sequence[Trial]) -> Sequence[Trial]:
+        """Add trials like `add`, or none unless their study is as it was seen: not added to, nor edited or moved."""
         study = self._tables.studies.get(None, seen.id)
         if study is None or (study.next_number, study.revision) != (seen.next_number, seen.revision):
-            return None
-        return self.add(trial)
+            return ()
+        return [self.add(trial) for trial in trials]
 
     def get(self, study_id: int, number: int) -> Trial:
         """Read a trial; TrialNotFound."""

@@ -47,7 +47,7 @@ def decide(store: MemoryStore, number: int, step: int, act: str, **basis: object
     def work(tx: Transaction) -> None:
         key = AttemptKey(tx.studies.get("s").id, number, 1)
         told = {"step": step, "value": 0.5, **basis}
-        tx.decisions.append(Decision(key=key, step=step, act=act, basis=told, at=tx.now))  # type: ignore[arg-type]
+        tx.decisions.append([Decision(key=key, step=step, act=act, basis=told, at=tx.now)])  # type: ignore[arg-type]
 
     asyncio.run(store.write(work))
 
