@@ -12,8 +12,9 @@ from service.domain.decision import Decision
 from service.domain.rungs import may_decide
 from service.domain.study import Study
 from service.domain.trial import Attempt, AttemptKey, Trial
-from service.usecases.engine import Curve, Engine, History, Latest, Verdict, judged
-from service.usecases.mirrors import Mirrors, curve
+from service.usecases.cases import Case, Cases
+from service.usecases.engine import Engine, Latest, Verdict
+from service.usecases.mirrors import Mirrors
 from service.usecases.ports import Store, Transaction
 from service.usecases.reporting import GO_ON, ReportItem, Taken, report_together
 from service.usecases.running_curves import RunningCurves
@@ -28,15 +29,6 @@ _log = logging.getLogger(__name__)
 _ATTEMPTS_KNOWN = 100_000
 _NEVER = 2**63
 """The step from which on a rerun is judged that goes the whole way."""
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A running trial as its judge sees it."""
-
-    history: History
-    trial: Trial
-    curve: Curve
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +65,7 @@ class Judge:
     def __init__(self, store: Store, engine: Engine, mirrors: Mirrors, run: Run[Any]) -> None:
         self._store = store
         self._engine = engine
-        self._mirrors = mirrors
+        self._cases = Cases(store, mirrors)
         self._run = run
         self._seen: OrderedDict[AttemptKey, int | None] = OrderedDict()
         self._curves = RunningCurves()
@@ -103,7 +95,7 @@ class Judge:
             return None
         try:
             known = self._curves.with_points(expected)
-            case = await self._store.read(partial(self._case, study=item.study, number=item.number, known=known))
+            case = await self._cases.of(item.study, item.number, known)
             verdict = await self._think(case, expected) if case.trial.searches else None
         except Exception:  # noqa: BLE001  # what was told is stored first; whatever is wrong shows again then
             _log.debug("trial %d of study %r is judged after its report", item.number, item.study, exc_info=True)
@@ -113,7 +105,7 @@ class Judge:
     async def _judge(self, taken: Taken, item: ReportItem) -> Reported:
         """Think of a report that is stored, and decide."""
         known = self._curves.of(taken)
-        case = await self._store.read(partial(self._case, study=item.study, number=item.number, known=known))
+        case = await self._cases.of(item.study, item.number, known)
         if known is None:
             self._curves.learn(taken, case.curve)
         if not case.trial.searches:
@@ -156,14 +148,6 @@ class Judge:
         self._seen.move_to_end(key)
         if len(self._seen) > _ATTEMPTS_KNOWN:
             self._seen.popitem(last=False)
-
-    def _case(self, tx: Transaction, study: str, number: int, known: Curve | None) -> Case:
-        found = tx.studies.get(study)
-        history = self._mirrors.of(tx, found).history(tx, found)
-        if known is None:
-            known = curve(tx.points.curves(found.id, [number], judged(found.definition)).get(number, ()))
-        # Reruns are no part of the history.
-        return Case(history, history.trials.get(number) or tx.trials.get(found.id, number), known)
 
 
 def _take(
