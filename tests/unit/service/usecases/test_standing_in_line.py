@@ -33,12 +33,12 @@ def test_those_who_wait_together_get_trials_that_are_queued_together(
     monkeypatch.setattr(suggesting, "put", counted)
 
     async def scene(suggester: Suggester) -> None:
-        leases = await asyncio.gather(*[ask(desk, suggester) for _ in range(9)])
-        assert sorted(lease.trial for (lease,) in leases) == list(range(9))
+        leases = await asyncio.gather(*[ask(desk, suggester) for _ in range(20)])
+        assert sorted(lease.trial for (lease,) in leases) == list(range(20))
 
     with suggesting_with(desk, Counting()) as suggester:
         desk.run(scene(suggester))
-    assert 1 < max(together) <= 8
+    assert 1 < max(together) <= 16
 
 
 def test_who_comes_while_the_next_is_made_stands_in_line(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
