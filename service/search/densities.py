@@ -65,8 +65,9 @@ def _together(continuous: Sequence[tuple[Any, np.ndarray]]) -> np.ndarray | None
     at, mu = at - middle, mu - middle
     sharp = 1 / (sigma * sigma)
     alone = mu * mu * sharp / 2 + np.log1p(-tails) + np.log(sigma) + _truncnorm._norm_pdf_logC
-    found: np.ndarray = at.T @ (mu * sharp) - (at * at / 2).T @ sharp - alone.sum(axis=0)
-    return found
+    # Not a product by BLAS: it would set threads of its own to work, which spin on others' processors.
+    found = np.einsum("dp,dt->pt", np.concatenate((at, at * at / -2)), np.concatenate((mu * sharp, sharp)))
+    return np.asarray(found - alone.sum(axis=0))
 
 
 def _tail(bounds: np.ndarray) -> np.ndarray:
