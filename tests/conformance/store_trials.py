@@ -105,6 +105,27 @@ class TrialConformance:
 
         assert bench.write(back) == bench.reading.trials.get(study.id, 0) == replace(old, seq=learned.seq + 1)
 
+    @pytest.mark.parametrize("changes", [{"state": "running"}, {"system": {"rung": 1}}], ids=["a move", "a memory"])
+    def test_what_is_locked_again_is_as_it_was_written_last(self, bench: Bench, changes: dict[str, Any]) -> None:
+        study = bench.study()
+        bench.trials(study, 1)
+
+        def refused(tx: Transaction) -> None:
+            tx.trials.save(replace(tx.trials.lock(study.id, 0), **changes))
+            raise ValueError
+
+        def work(tx: Transaction) -> tuple[Trial, ...]:
+            old = tx.trials.lock(study.id, 0)
+            saved = tx.trials.save(replace(old, **changes))
+            return old, saved, tx.trials.lock(study.id, 0), tx.trials.get(study.id, 0)
+
+        before = bench.reading.trials.get(study.id, 0)
+        _, found, _ = bench.write_at_once([refused, work, refused])
+        assert not isinstance(found, BaseException | None)
+        old, saved, again, read = found
+        assert old == before
+        assert replace(old, seq=saved.seq, **changes) == saved == again == read == bench.reading.trials.get(study.id, 0)
+
     def test_each_write_under_a_lock_that_was_meant_for_it_has_a_seq_of_its_own(self, bench: Bench) -> None:
         study = bench.study()
         one, two = bench.trials(study, 2)
