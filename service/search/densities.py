@@ -1,4 +1,4 @@
-"""How likely TPE thinks points are: Optuna's densities, but for rounding, in a tenth of the time.
+"""How likely TPE thinks points are: Optuna's densities, but for rounding, in a ninth of the time.
 
 Which candidate is the best does not hang on a last bit. So squares are multiplied out and summed up as products of
 matrices, tails that are nothing are not worked out, and no logarithm is taken back to a number that is nothing either.
