@@ -2,8 +2,9 @@
 
 import logging
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from random import Random
@@ -23,7 +24,7 @@ from service.search.pool.controls import CONTROL, wanted
 from service.search.quiet import hush
 from service.search.seeds import seeds
 from service.search.view import View, ViewStudy
-from service.usecases.engine import Curve, Exhausted, History, Latest, Promotion, Suggestion, Verdict
+from service.usecases.engine import Curve, Exhausted, History, Latest, Promotion, Suggestion, Verdict, one_by_one
 
 _log = logging.getLogger(__name__)
 NAME = f"optuna {version('optuna')}"
@@ -62,6 +63,11 @@ class OptunaEngine:
             if not tried or place(desk.layout, suggestion.params) not in tried:
                 return suggestion
         return (self._left(desk, history, number, tried) if self._redraws else None) or suggestion
+
+    def several(self, history: History, number: int, count: int, seconds: float) -> Sequence[Suggestion]:
+        """Points for the trials of this number and up, each made as if those before it were queued already."""
+        until = time.monotonic() + seconds
+        return one_by_one(self.suggest, history, number, count, lambda: time.monotonic() > until)
 
     def promote(self, history: History, number: int) -> Promotion | None:
         """The paused trial to go on with rather than that the trial of this number begins, if there is one."""

@@ -190,6 +190,12 @@ class Engine(Protocol):
         account: it is one that still waits, and is suggested anew.
         """
 
+    def several(self, history: History, number: int, count: int, seconds: float) -> Sequence[Suggestion]:
+        """Points for the trials of this number and up, each made as if those before it were queued already.
+
+        At least one, or Exhausted is raised; then as many as are left, until there are so many or the time is over.
+        """
+
     def promote(self, history: History, number: int) -> Promotion | None:
         """The paused trial that should go on rather than that the trial of this number begins; None: begin the new one.
 
@@ -200,20 +206,21 @@ class Engine(Protocol):
         """Whether a running trial, whose curve ends with what it just reported, goes on."""
 
 
-def several(
-    engine: Engine, history: History, number: int, count: int, *, enough: Callable[[], bool]
+def one_by_one(
+    suggest: Callable[[History, int], Suggestion],
+    history: History,
+    number: int,
+    count: int,
+    enough: Callable[[], bool],
 ) -> Sequence[Suggestion]:
-    """Points for the trials of this number and up, each made as if those before it were queued already.
-
-    At least one, or Exhausted is raised; then as many as there are left, until there are so many or it is `enough`.
-    """
-    found = [engine.suggest(history, number)]
+    """Several suggestions, by an engine that makes one: until there are so many or it is `enough`."""
+    found = [suggest(history, number)]
     # Moments that have not come yet have a seq that no real one has.
     seq = -history.study.seq * _MOST_AT_ONCE
     while len(found) < min(count, _MOST_AT_ONCE) and not enough():
         history = _with(history, found[-1], number + len(found) - 1, seq - len(found))
         try:
-            found.append(engine.suggest(history, number + len(found)))
+            found.append(suggest(history, number + len(found)))
         except Exhausted:
             break
     return found

@@ -17,7 +17,7 @@ from service.domain.errors import BasinError, StudyNotFound
 from service.domain.rungs import may_pause
 from service.usecases import settling, suggesting
 from service.usecases.board import Board
-from service.usecases.engine import Engine, Exhausted, Promotion, Suggestion, several
+from service.usecases.engine import Engine, Exhausted, Promotion, Suggestion
 from service.usecases.mirrors import Mirrors
 from service.usecases.ports import Store, Transaction
 from service.usecases.suggesting import Situation
@@ -198,14 +198,9 @@ class Suggester:
                 raise _NothingMore
             return False
         count = 1 if seen.paused else self._at_once(seen)
-        until = time.monotonic() + _AT_ONCE_SECONDS
-
-        def enough() -> bool:
-            return time.monotonic() > until
-
         try:
             suggestions: Sequence[Suggestion] = await self._run(
-                partial(several, self._engine, seen.history, number, count, enough=enough)
+                partial(self._engine.several, seen.history, number, count, self._share())
             )
         except Exhausted:
             if not seen.waiting:
@@ -223,6 +218,10 @@ class Suggester:
         """How many to suggest together: as many as are waited for, a few at most, for they come no sooner than all."""
         asking = self.board.asking(seen.study.name) - len(seen.waiting)
         return max(1, min(asking, _MOST_AT_ONCE, budget.may_add(seen.study)))
+
+    def _share(self) -> float:
+        """How long to make suggestions together: while one study's are made, no other's are."""
+        return _AT_ONCE_SECONDS / max(1, sum(self.board.asking(study) > 0 for study in self._tasks))
 
     async def _renew(self, seen: Situation, *, more: bool) -> bool:
         number = seen.waiting[0].number

@@ -73,12 +73,11 @@ class DividedEngine:
 
     def suggest(self, history: History, number: int) -> Suggestion:
         """The point for a trial; Exhausted if every point has been suggested."""
-        heft, trials = weight(history), len(history.trials)
-        if heft == "brisk" and trials < MANY_TRIALS and not self._brisk.ready:
-            heft = "light"  # it is a matter of milliseconds: here they pass sooner than a process starts
-        if heft == "light":
-            self.make_ready(history.study.definition, trials)
-        return self._at(heft).suggest(history, number)
+        return self._for(history).suggest(history, number)
+
+    def several(self, history: History, number: int, count: int, seconds: float) -> Sequence[Suggestion]:
+        """Points for the trials of this number and up, each made as if those before it were queued already."""
+        return self._for(history).several(history, number, count, seconds)
 
     def promote(self, history: History, number: int) -> Promotion | None:
         """The paused trial that should go on rather than that a new one begins."""
@@ -108,6 +107,15 @@ class DividedEngine:
         """End the other processes."""
         self._brisk.close()
         self._slow.close()
+
+    def _for(self, history: History) -> Engine:
+        """Who makes suggestions at this moment of a study."""
+        heft, trials = weight(history), len(history.trials)
+        if heft == "brisk" and trials < MANY_TRIALS and not self._brisk.ready:
+            heft = "light"  # it is a matter of milliseconds: here they pass sooner than a process starts
+        if heft == "light":
+            self.make_ready(history.study.definition, trials)
+        return self._at(heft)
 
     def _at(self, heft: Weight) -> Engine:
         return {"light": self._here, "brisk": self._brisk, "slow": self._slow}[heft]

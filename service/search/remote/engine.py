@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from service.domain.errors import Unavailable
@@ -67,6 +67,11 @@ class RemoteEngine:
         """The point for a trial; Exhausted if every point has been suggested."""
         suggestion: Suggestion = self.call("suggest", history, number)
         return suggestion
+
+    def several(self, history: History, number: int, count: int, seconds: float) -> Sequence[Suggestion]:
+        """Points for the trials of this number and up, each made as if those before it were queued already."""
+        suggestions: Sequence[Suggestion] = self.call("several", history, number, count, seconds)
+        return suggestions
 
     def promote(self, history: History, number: int) -> Promotion | None:
         """The paused trial that should go on rather than that a new one begins."""

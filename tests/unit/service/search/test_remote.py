@@ -290,6 +290,20 @@ def test_light_calls_stay_here_and_others_go_where_they_hold_up_nobody() -> None
     assert (brisk.started, slow.started) == (1, 1)
 
 
+def test_several_are_made_there_in_one_call() -> None:
+    brisk, slow = Inside(), Inside()
+    divided = DividedEngine(OptunaEngine(), RemoteEngine(start=brisk), RemoteEngine(start=slow))
+    seen = known(MANY_FOR_TPE, sampler="tpe", scheduler="none")
+    divided.make_ready(seen.study.definition)
+    together = divided.several(seen, MANY_FOR_TPE, 4, seconds=60)
+    assert together == OptunaEngine().several(seen, MANY_FOR_TPE, 4, seconds=60)
+    few = known(4, sampler="tpe", scheduler="none")
+    assert divided.several(few, 4, 3, seconds=60) == OptunaEngine().several(few, 4, 3, seconds=60)
+    assert (len([message for message in brisk.sent if isinstance(message, Call)]), slow.started) == (1, 0)
+    first, *_ = together
+    assert divided.suggest(seen, MANY_FOR_TPE) == first, "what was imagined there is forgotten"
+
+
 @pytest.mark.parametrize(
     ("fields", "loaded"),
     [

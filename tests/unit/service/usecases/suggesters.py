@@ -1,7 +1,7 @@
 """Suggesters with an engine that counts, and those who ask them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -9,7 +9,7 @@ import pytest
 
 from service.domain.trial import Trial
 from service.usecases import asking
-from service.usecases.engine import Curve, Exhausted, History, Latest, Suggestion, Verdict
+from service.usecases.engine import Curve, Exhausted, History, Latest, Suggestion, Verdict, one_by_one
 from service.usecases.mirrors import Mirrors
 from service.usecases.suggester import Suggester
 from service.wire.lease import Ask, Lease
@@ -36,6 +36,9 @@ class Counting:
             raise Exhausted
         ended = sum(1 for trial in history.trials.values() if trial.finished)
         return Suggestion(params={"lr": 1 / (2 + ended)}, study_system={"last": number})
+
+    def several(self, history: History, number: int, count: int, seconds: float) -> Sequence[Suggestion]:
+        return one_by_one(self.suggest, history, number, count, lambda: False)
 
     def promote(self, history: History, number: int) -> None:
         return None

@@ -1,6 +1,6 @@
 """Verdicts that are thought of before their report is stored: one commit for both, and none where it came otherwise."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -26,6 +26,9 @@ class Noting:
         self.shown: list[list[int]] = []
 
     def suggest(self, history: History, number: int) -> Suggestion:
+        raise NotImplementedError
+
+    def several(self, history: History, number: int, count: int, seconds: float) -> Sequence[Suggestion]:
         raise NotImplementedError
 
     def promote(self, history: History, number: int) -> None:

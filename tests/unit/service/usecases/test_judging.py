@@ -1,6 +1,6 @@
 """Verdicts after the commit: what a scheduler may tell whom, and what a rule makes of an end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -25,6 +25,9 @@ class Pausing:
         raise NotImplementedError
 
     name = "judging"
+
+    def several(self, history: History, number: int, count: int, seconds: float) -> Sequence[Suggestion]:
+        raise NotImplementedError
 
     def promote(self, history: History, number: int) -> None:
         raise NotImplementedError

@@ -1,7 +1,7 @@
 """Paused trials that go on: who queues them, what is written down, and how a study ends in which some still pause."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -21,6 +21,7 @@ from service.usecases.engine import (
     Promotion,
     Suggestion,
     Verdict,
+    one_by_one,
 )
 from service.usecases.mirrors import Mirrors
 from service.usecases.suggester import Suggester
@@ -34,6 +35,8 @@ BASIS = Basis(rung=1, step=0, value=0.25, cut=0.5, rank=1, n=3)
 
 class Promoting:
     """An engine that goes on with paused trials in a given order, and has only so many points for new ones."""
+
+    name = "promoting"
 
     def __init__(self, *numbers: int, points: int = 10**6) -> None:
         self.left = list(numbers)
@@ -50,7 +53,8 @@ class Promoting:
         ended = sum(1 for trial in history.trials.values() if trial.finished)
         return Suggestion(params={"lr": 1 / (2 + ended)})
 
-    name = "promoting"
+    def several(self, history: History, number: int, count: int, seconds: float) -> Sequence[Suggestion]:
+        return one_by_one(self.suggest, history, number, count, lambda: False)
 
     def promote(self, history: History, number: int) -> Promotion | None:
         self.asked.append(number)
