@@ -25,6 +25,7 @@ from service.search.pruners import halves, rule
 from service.search.samplers import CURVES, SAMPLERS, Grid, installed
 from service.search.seeds import Seeds, seeds
 from service.search.snapshots import Snapshots
+from service.search.tpe import Tpe
 from service.search.view import Scene
 from service.usecases.engine import History, judged
 from service.wire.message import Scalar
@@ -57,7 +58,9 @@ class Desk:
         self._definition = definition
         self._lock = threading.Lock()
         self._plan = auto.plan(definition) if isinstance(definition.sampler, AutoSampler) else None
-        self._grid: Grid | None = None
+        self._kept: Grid | Tpe | None = None
+        self.drawing = threading.Lock()
+        """Whoever draws holds it: a sampler may be kept from one suggestion to the next."""
         self._sampler_look, pruner_look = looks(definition, self._needs_feasibility(), self._compares())
         self._pruner_look = pruner_look
         self._for_sampler = Snapshots(Freezer(self.layout, self._sampler_look))
@@ -96,13 +99,12 @@ class Desk:
             snapshot = self.sampling(history).snapshot()
             know = partial(self.know, history, seeds, besides)
             return auto.build(self._plan, objectives, self.layout, seeds, snapshot, know)
-        if self._grid is not None:
-            return self._grid.again()
-        sampler = SAMPLERS[options.type].build(options, self.layout, seeds)
-        if isinstance(sampler, Grid):
-            self._grid = sampler
-            return sampler.again()
-        return sampler
+        if self._kept is None:
+            sampler = SAMPLERS[options.type].build(options, self.layout, seeds)
+            if not isinstance(sampler, Grid | Tpe):
+                return sampler
+            self._kept = sampler
+        return self._kept.again(seeds.trial)
 
     @property
     def _observe(self) -> Observe:

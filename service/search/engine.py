@@ -104,7 +104,8 @@ class OptunaEngine:
     def _draw(self, desk: Desk, history: History, number: int, attempt: int) -> Suggestion:
         chance = seeds(history.study, number, attempt)
         try:
-            asked = _ask(desk, history, number, desk.sampler(history, chance, besides=number))
+            with desk.drawing:
+                asked = _ask(desk, history, number, desk.sampler(history, chance, besides=number))
         except Exception as error:  # noqa: BLE001  # a worker that waits is given a point, by whatever means
             _log.warning("the sampler failed over trial %d", number, exc_info=True)
             asked = _ask(desk, history, number, RandomSampler(seed=chance.trial))

@@ -60,7 +60,7 @@ def installed(record: SamplerRecord) -> bool:
 class Grid(samplers.GridSampler):
     """Optuna's grid without a copy of the whole grid in every trial: the space of a study never changes."""
 
-    def again(self) -> "Grid":
+    def again(self, _: int) -> "Grid":
         """A grid as this one was when it was built: to list and shuffle the points is the dear part of it."""
         grid = copy.copy(self)
         grid._rng = copy.deepcopy(self._rng)

@@ -14,12 +14,14 @@ from typing import Any, cast
 import numpy as np
 from optuna.distributions import BaseDistribution
 from optuna.samplers import TPESampler
+from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator
 from optuna.samplers._tpe.sampler import _split_trials, default_gamma, default_gamma_multiobjective
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from service.search.densities import log_density
 from service.search.distributions import Layout
+from service.search.drawing import draw
 from service.search.frozen import Frozen
 from service.search.snapshots import Snapshot, number_of
 from service.search.view import View
@@ -33,7 +35,7 @@ Parts = tuple[np.ndarray, np.ndarray]
 
 
 class Tpe(TPESampler):
-    """Optuna's sampler for one suggestion of a study. It reads a `View`."""
+    """Optuna's sampler for one suggestion of a study after the other. It reads a `View`."""
 
     def __init__(self, layout: Layout, **options: Any) -> None:
         super().__init__(**options)
@@ -41,14 +43,32 @@ class Tpe(TPESampler):
         self._columns = {name: _PARAMS + place for place, name in enumerate(layout.dimensions)}
         self._row = Struct(f"{_PARAMS + len(self._columns)}d")
         self._divided: tuple[Snapshot, int, Parts] | None = None
+        self._below: dict[tuple[str, ...], tuple[bytes, _ParzenEstimator]] = {}
+
+    def again(self, seed: int) -> "Tpe":
+        """This sampler for another suggestion. Generators of random numbers take far longer to make than to seed."""
+        for one in (self._rng, self._random_sampler._rng):
+            one.rng.seed(seed)
+        return self
 
     def _sample(self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]) -> dict[str, Any]:
         good, others = self._parts(study, trial)
-        below = self._build_parzen_estimator(study, search_space, cast(Any, good), handle_below=True)
+        below = self._of_the_good(study, search_space, good)
         above = self._build_parzen_estimator(study, search_space, cast(Any, others), handle_below=False)
-        drawn = below.sample(self._rng.rng, self._n_ei_candidates)
+        drawn = draw(below, self._rng.rng, self._n_ei_candidates)
         chosen = self._compare(drawn, log_density(below, drawn) - log_density(above, drawn))
         return {name: one.to_external_repr(chosen[name]) for name, one in search_space.items()}
+
+    def _of_the_good(
+        self, study: Study, search_space: dict[str, BaseDistribution], good: np.ndarray
+    ) -> _ParzenEstimator:
+        """The estimator of the good trials. They are seldom others than the last time."""
+        names, rows = tuple(search_space), good.tobytes()
+        known = self._below.get(names)
+        if known is None or known[0] != rows:
+            made = self._build_parzen_estimator(study, search_space, cast(Any, good), handle_below=True)
+            known = self._below[names] = rows, made
+        return known[1]
 
     def _get_internal_repr(
         self, trials: Sequence[FrozenTrial] | np.ndarray, search_space: dict[str, BaseDistribution], study: Study
