@@ -145,11 +145,12 @@ class SqlStudies:
         found = list(islice((study for study in map(_study, rows) if _matches(study, query)), query.size + 1))
         return Page(tuple(found[: query.size]), len(found) > query.size)
 
-    def bump(self, study_id: int) -> int:
+    def bump(self, study_id: int, count: int = 1) -> int:
         """Raise the seq of a study under its row lock, so that the order of seq is the order of commits."""
-        if (raised := self._raised.pop(study_id, None)) is not None:
+        raised = self._raised.pop(study_id, None)
+        if raised is not None and count == 1:
             return raised
-        row = _BUMP.row(self._connection, {"study": study_id})
+        row = _BUMP.row(self._connection, {"study": study_id, "count": count})
         if row is None:
             raise StudyNotFound("the study has been deleted")
         self._remember(_study(row), locked=True)
@@ -269,7 +270,7 @@ _this = and_(_rows.c.id == bindparam("study"), _SEEN)
 # Each that is Prepared has parameters of its own.
 _higher = update(_rows).values(seq=_rows.c.seq + 1).returning(*_rows.c)
 _SAVE = Prepared(_higher.where(_this))
-_BUMP = Prepared(_higher.where(_this))
+_BUMP = Prepared(update(_rows).values(seq=_rows.c.seq + bindparam("count")).returning(*_rows.c).where(_this))
 _RAISE = Prepared(_higher.where(_SEEN, _rows.c.name == bindparam("named")))
 _next = (
     update(_rows)

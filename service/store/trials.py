@@ -7,18 +7,20 @@ from dataclasses import asdict, replace
 from sys import intern
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, or_, select, text, update
+from sqlalchemy import BigInteger, Connection, Select, bindparam, cast, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from service.domain.errors import TrialNotFound
 from service.domain.query import Page, TrialQuery
 from service.domain.study import Study
 from service.domain.trial import Rerun, Trial
 from service.store import tables
-from service.store.bulk import insert_many
+from service.store.bulk import FEW, insert_many, update_many
 from service.store.clock import Clock
 from service.store.filters import passes, placed
 from service.store.prepared import Prepared
 from service.store.studies import SqlStudies
+from service.usecases.engine import System
 from service.usecases.ports import PutOff
 from service.wire.trial import Failure, TrialState
 
@@ -115,6 +117,28 @@ class SqlTrials:
         # What is as it was has been read here.
         return self._lock(replace(trial, seq=seq, values=None if trial.values is None else dict(trial.values)))
 
+    def note(self, study_id: int, systems: Mapping[int, System]) -> None:
+        """Merge into what an engine remembers of trials, by their numbers; unknown ones are left out."""
+        known = self._systems(study_id, sorted(systems))
+        if not known:
+            return
+        seq = self._studies.bump(study_id, len(known)) - len(known)
+        rows = [
+            {"study_id": study_id, "number": number, "seq": seq + n, "system": {**known[number], **systems[number]}}
+            for n, number in enumerate(known, start=1)
+        ]
+        update_many(self._connection, _rows, rows)
+        for number in known:
+            self._locked.pop((study_id, number), None)
+
+    def _systems(self, study_id: int, numbers: Sequence[int]) -> dict[int, System]:
+        """What an engine remembers of trials, which are locked in one order: no two batches wait for each other."""
+        if self._connection.dialect.name == "postgresql" and len(numbers) > FEW:
+            rows = _SYSTEMS.rows(self._connection, {"s": study_id, "numbers": numbers})
+        else:
+            rows = [row for n in numbers for row in _SYSTEM.rows(self._connection, {"s": study_id, "n": n})]
+        return {row.number: row.system for row in rows}
+
     def list(self, study_id: int, query: TrialQuery) -> Page[Trial]:
         """Read a page of trials."""
         wanted: Select[Any] = select(_rows).where(_rows.c.study_id == study_id)
@@ -185,6 +209,10 @@ class SqlTrials:
 _one = select(_rows).where(_rows.c.study_id == bindparam("s"), _rows.c.number == bindparam("n"))
 _ONE = Prepared(_one)
 _ONE_LOCKED = Prepared(_one.with_for_update())
+_system = select(_rows.c.number, _rows.c.system).where(_rows.c.study_id == bindparam("s")).with_for_update()
+_SYSTEM = Prepared(_system.where(_rows.c.number == bindparam("n")))
+_some = _rows.c.number == func.any(cast(bindparam("numbers"), ARRAY(BigInteger)))
+_SYSTEMS = Prepared(_system.where(_some).order_by(_rows.c.number))
 _queued = (
     select(_rows)
     .where(_rows.c.study_id == bindparam("s"), _rows.c.state == "queued")

@@ -3,7 +3,7 @@
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Literal, TypeVar
@@ -13,7 +13,7 @@ from service.domain.rungs import may_decide
 from service.domain.study import Study
 from service.domain.trial import Attempt, AttemptKey, Trial
 from service.usecases.cases import Case, Cases
-from service.usecases.engine import Engine, Latest, Verdict
+from service.usecases.engine import Engine, Latest, System, Verdict
 from service.usecases.mirrors import Mirrors
 from service.usecases.ports import Store, Transaction
 from service.usecases.reporting import GO_ON, ReportItem, Taken, report_together
@@ -234,10 +234,13 @@ def _going_on(taken: Taken, verdict: Verdict) -> Decided:
 def _note(tx: Transaction, decided: Collection[Decided]) -> None:
     """Write down what was decided, and what the engine wants to know again of the trials."""
     tx.decisions.append([one.decision(tx.now) for one in decided if one.verdict.basis is not None])
+    systems: dict[int, dict[int, System]] = {}
     for one in decided:
         if one.verdict.system:
-            trial = tx.trials.lock(one.taken.key.study_id, one.taken.key.number)
-            tx.trials.save(replace(trial, system={**trial.system, **one.verdict.system}))
+            of, number = systems.setdefault(one.taken.key.study_id, {}), one.taken.key.number
+            of[number] = {**of.get(number, {}), **one.verdict.system}
+    for study_id, remembered in systems.items():
+        tx.trials.note(study_id, remembered)
 
 
 def _possible(act: Told, study: Study, attempt: Attempt) -> Told:

@@ -1,8 +1,8 @@
 """What the use cases need of the world. The store's adapters implement it, and one conformance suite holds them to it.
 
-Rules for every adapter. What goes in and comes out is immutable. A read sees one moment. `save` and `add` of a study or
-trial raise the study's `seq` by one and stamp the row with it. Work that raises leaves nothing behind, and its
-neighbours in a shared commit do not notice.
+Rules for every adapter. What goes in and comes out is immutable. A read sees one moment. To write a study or a trial
+raises the study's `seq` by one and stamps the row with it. Work that raises leaves nothing behind, and its neighbours
+in a shared commit do not notice.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -115,6 +115,9 @@ class Trials(Protocol):
     def save(self, trial: Trial) -> Trial:
         """Write everything of a trial but its number; answers it with its new seq."""
 
+    def note(self, study_id: int, systems: Mapping[int, Mapping[str, Any]]) -> None:
+        """Merge into what an engine remembers of trials, by their numbers; unknown ones are left out."""
+
     def list(self, study_id: int, query: TrialQuery) -> Page[Trial]:
         """Read a page of trials."""
 
@@ -147,10 +150,7 @@ class Attempts(Protocol):
         """Write everything of these attempts that can change."""
 
     def progress(self, attempts: Sequence[Attempt]) -> None:
-        """Write how far these attempts have come, and until when they have time: what a report changes, and no more.
-
-        That is state, expires_at, acked_seq, last_step, last_metrics and directive.
-        """
+        """Write what a report changes: state, expires_at, acked_seq, last_step, last_metrics and directive."""
 
     def gpu_seconds(self, study_id: int) -> float:
         """Sum up what all attempts of a study's search have used: reruns are no part of it."""

@@ -126,6 +126,42 @@ class TrialConformance:
         assert old == before
         assert replace(old, seq=saved.seq, **changes) == saved == again == read == bench.reading.trials.get(study.id, 0)
 
+    @pytest.mark.parametrize("count", [1, 2, 9])
+    def test_what_an_engine_remembers_is_merged_and_all_else_stays(self, bench: Bench, count: int) -> None:
+        study = bench.study()
+        before = bench.trials(study, count + 1, system={"rung": 0, "kept": [1]}, attrs={"a": 1}, values={"loss": 0.5})
+
+        def work(tx: Transaction) -> Trial:
+            tx.trials.lock(study.id, 0)
+            tx.trials.note(study.id, {n: {"rung": n + 1, "new": {"é": None}} for n in (*reversed(range(count)), 77)})
+            return tx.trials.lock(study.id, 0)
+
+        first = bench.write(work)
+        now = [bench.reading.trials.get(study.id, number) for number in range(count + 1)]
+        told = [{"rung": number + 1, "kept": [1], "new": {"é": None}} for number in range(count)]
+        seq = before[-1].seq
+        assert now[:count] == [
+            replace(before[number], system=system, seq=seq + 1 + number) for number, system in enumerate(told)
+        ]
+        assert (now[count], now[0]) == (before[count], first)
+        assert bench.reading.studies.get("digits").seq == seq + count
+        bench.writing.trials.note(study.id, {77: {"rung": 1}})
+        assert bench.reading.studies.get("digits").seq == seq + count, "there was nothing to write"
+
+    def test_a_memory_under_a_lock_that_was_meant_for_it_has_a_seq_of_its_own(self, bench: Bench) -> None:
+        study = bench.study()
+        bench.trials(study, 3)
+
+        def work(tx: Transaction) -> int:
+            tx.studies.lock("digits", writes=True)
+            tx.trials.note(study.id, {0: {"rung": 1}, 1: {"rung": 1}})
+            return tx.trials.save(tx.trials.lock(study.id, 2)).seq
+
+        last = bench.write(work)
+        seqs = [bench.reading.trials.get(study.id, number).seq for number in range(3)]
+        assert seqs == sorted(set(seqs))
+        assert last == seqs[-1] == bench.reading.studies.get("digits").seq
+
     def test_each_write_under_a_lock_that_was_meant_for_it_has_a_seq_of_its_own(self, bench: Bench) -> None:
         study = bench.study()
         one, two = bench.trials(study, 2)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 from service.domain.actor import Actor
 from service.domain.errors import NameTaken, StudyNotFound, TrialNotFound
@@ -207,6 +208,11 @@ class MemoryTrials:
         saved = own_trial(replace(trial, seq=touched(self._tables, trial.study_id).seq))
         self._tables.trials.put(trial.study_id, trial.number, saved)
         return own_trial(saved)
+
+    def note(self, study_id: int, systems: Mapping[int, Mapping[str, Any]]) -> None:
+        """Merge into what an engine remembers of trials, by their numbers; unknown ones are left out."""
+        for number, trial in sorted(self.pick(study_id, list(systems)).items()):
+            self.save(replace(trial, system={**trial.system, **systems[number]}))
 
     def list(self, study_id: int, query: TrialQuery) -> Page[Trial]:
         """Read a page of trials."""
