@@ -41,7 +41,9 @@ def connect(url: URL, *, readers: int = 0) -> Engine:
         event.listen(engine, "begin", _begin_deferred if readers else _begin_immediate)
         return engine
     options = "-c TimeZone=UTC -c lock_timeout=5s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
-    arguments = {"connect_timeout": 3, "options": options, "application_name": "basin"}
+    arguments: dict[str, Any] = {"connect_timeout": 3, "options": options, "application_name": "basin"}
+    # psycopg forgets all that is prepared, by whomever, whenever something is undone: `straight` prepares by itself.
+    arguments["prepare_threshold"] = None
     # Reads see one moment. Writes lock what they read, and read what is newest.
     level = "REPEATABLE READ" if readers else "READ COMMITTED"
     return create_engine(url, connect_args=arguments, isolation_level=level, **pool)

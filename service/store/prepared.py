@@ -15,6 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ReturnsRows
 
+from service.store.straight import Straight
+
 Given = Mapping[str, Any]
 Convert = Callable[[Any], Any]
 
@@ -45,11 +47,11 @@ class Prepared:
 
     def each(self, connection: Connection, given: Sequence[Given]) -> None:
         """Carry it out for each of these, one or more."""
-        if len(given) == 1:
-            # psycopg would make a pipeline for it.
-            self.run(connection, given[0])
-            return
         text = self._text(connection.dialect, given[0])
+        if text.straight is not None:
+            for one in given:
+                self.run(connection, one)
+            return
         bound = [text.bound(one) for one in given]
         cursor = connection.connection.cursor()
         try:
@@ -62,6 +64,11 @@ class Prepared:
     def _carry_out(self, connection: Connection, given: Given) -> tuple[list[Any], int]:
         text = self._text(connection.dialect, given)
         bound = text.bound(given)
+        try:
+            if text.straight is not None and text.reads and (found := text.straight.carry_out(connection, bound)):
+                return text.made(found[0]), found[1]
+        except connection.dialect.loaded_dbapi.Error as error:
+            raise _told(connection, text.words, bound, error) from error
         cursor = connection.connection.cursor()
         try:
             cursor.execute(text.words, bound)
@@ -89,6 +96,7 @@ class _Text:
     names: frozenset[str]
     types: Sequence[Any]
     dialect: Dialect
+    straight: Straight | None
     _make: Callable[[Sequence[Any]], Any] | None = None
     _found: list[tuple[int, Convert]] = field(default_factory=list)
 
@@ -102,19 +110,32 @@ class _Text:
             bound[place] = value if convert is None else convert(value)
         return bound
 
+    @property
+    def reads(self) -> bool:
+        """Whether it is known how its rows are made: from its first answer on."""
+        return self._make is not None or not self.types
+
     def read(self, cursor: DBAPICursor) -> list[Any]:
         """All rows that the driver has."""
-        make, found = self._make or self._known(cursor), self._found
+        if self._make is None:
+            self._know(cursor)
+        return self.made(cursor.fetchall())
+
+    def made(self, answer: Sequence[Any]) -> list[Any]:
+        """Rows with the columns' names, of those of the driver."""
+        make, found = self._make, self._found
+        if make is None:
+            return []
         rows = []
-        for raw in cursor.fetchall():
+        for raw in answer:
             values = list(raw)
             for place, convert in found:
                 values[place] = convert(values[place])
             rows.append(make(values))
         return rows
 
-    def _known(self, cursor: DBAPICursor) -> Callable[[Sequence[Any]], Any]:
-        """How a row is made; only an answer tells of what kind its columns are in the database."""
+    def _know(self, cursor: DBAPICursor) -> None:
+        """Find out how a row is made; only an answer tells of what kind its columns are in the database."""
         columns = cursor.description or ()
         kinds = [
             one.dialect_impl(self.dialect).result_processor(self.dialect, column[1])
@@ -122,9 +143,7 @@ class _Text:
         ]
         self._found[:] = [(place, convert) for place, convert in enumerate(kinds) if convert is not None]
         kind: Any = namedtuple
-        make: Callable[[Sequence[Any]], Any] = kind("Row", [column[0] for column in columns], rename=True)._make
-        self._make = make
-        return make
+        self._make = kind("Row", [column[0] for column in columns], rename=True)._make
 
 
 def _put_together(statement: ReturnsRows, dialect: Dialect, given: Given) -> _Text:
@@ -147,6 +166,7 @@ def _put_together(statement: ReturnsRows, dialect: Dialect, given: Given) -> _Te
         names=frozenset(given),
         types=[column.type for column in statement.exported_columns],
         dialect=dialect,
+        straight=Straight(str(compiled)) if dialect.driver == "psycopg" else None,
     )
 
 

@@ -297,11 +297,10 @@ def test_several_are_made_there_in_one_call() -> None:
     divided.make_ready(seen.study.definition)
     together = divided.several(seen, MANY_FOR_TPE, 4, seconds=60)
     assert together == OptunaEngine().several(seen, MANY_FOR_TPE, 4, seconds=60)
-    few = known(4, sampler="tpe", scheduler="none")
-    assert divided.several(few, 4, 3, seconds=60) == OptunaEngine().several(few, 4, 3, seconds=60)
+    few = known(4, sampler="tpe")
+    assert divided.several(few, 4, 3, 60) == OptunaEngine().several(few, 4, 3, 60)
     assert (len([message for message in brisk.sent if isinstance(message, Call)]), slow.started) == (1, 0)
-    first, *_ = together
-    assert divided.suggest(seen, MANY_FOR_TPE) == first, "what was imagined there is forgotten"
+    assert divided.suggest(seen, MANY_FOR_TPE) == together[0], "what was imagined there is forgotten"
 
 
 @pytest.mark.parametrize(
