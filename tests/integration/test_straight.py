@@ -153,4 +153,3 @@ def test_a_connection_that_is_lost_between_two_statements_is_known_as_lost(opene
     assert connection_lost(caught.value)
     with opened.connect() as another, another.begin():
         assert seven(another, 3) == (7, 3)
-
