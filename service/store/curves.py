@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, select, tuple_, update
 from service.domain.trial import AttemptKey, Point
 from service.store import tables
 from service.store.bulk import insert_many
+from service.store.keys import DATABASES, among, listed
 from service.store.prepared import Prepared
 from service.usecases.ports import Mark
 
@@ -23,16 +24,16 @@ _BEHIND = Prepared(
     .order_by(_points.c.attempt, _points.c.seq)
     .limit(bindparam("count"))
 )
-_CURVES = (
+_curves = (
     select(_points.c.number, _points.c.step, _points.c.metrics)
-    .where(
-        _points.c.study_id == bindparam("s"),
-        _points.c.number.in_(bindparam("numbers", expanding=True)),
-        _points.c.superseded.is_(False),
-    )
+    .where(_points.c.study_id == bindparam("s"), _points.c.superseded.is_(False))
     .order_by(_points.c.number, _points.c.step, _points.c.attempt)
 )
-_MARKS = _CURVES.add_columns(_points.c.elapsed, _points.c.cost)
+_marks = _curves.add_columns(_points.c.elapsed, _points.c.cost)
+_CURVES, _MARKS = (
+    {database: Prepared(wanted.where(among(_points.c.number, database))) for database in DATABASES}
+    for wanted in (_curves, _marks)
+)
 
 
 class SqlPoints:
@@ -54,8 +55,8 @@ class SqlPoints:
         """Read (step, value) of a metric for each of these trials, in the order of steps, without superseded points."""
         found: dict[int, list[tuple[int, float]]] = {}
         for place in range(0, len(numbers), _TRIALS_AT_ONCE):
-            wanted = {"s": study_id, "numbers": numbers[place : place + _TRIALS_AT_ONCE]}
-            for number, step, metrics in self._connection.execute(_CURVES, wanted):
+            some = numbers[place : place + _TRIALS_AT_ONCE]
+            for number, step, metrics in self._of(_CURVES, study_id, some):
                 if metric in metrics:
                     found.setdefault(number, []).append((step, metrics[metric]))
         return found
@@ -64,11 +65,15 @@ class SqlPoints:
         """Read the curves of a metric with what each point had taken, else like `curves`."""
         found: dict[int, list[Mark]] = {}
         for place in range(0, len(numbers), _TRIALS_AT_ONCE):
-            wanted = {"s": study_id, "numbers": numbers[place : place + _TRIALS_AT_ONCE]}
-            for number, step, metrics, elapsed, cost in self._connection.execute(_MARKS, wanted):
+            some = numbers[place : place + _TRIALS_AT_ONCE]
+            for number, step, metrics, elapsed, cost in self._of(_MARKS, study_id, some):
                 if metric in metrics:
                     found.setdefault(number, []).append((step, metrics[metric], elapsed, cost))
         return found
+
+    def _of(self, wanted: Mapping[str, Prepared], study_id: int, numbers: Sequence[int]) -> Sequence[Any]:
+        given = {"s": study_id, **listed(self._connection, numbers)}
+        return wanted[self._connection.dialect.name].rows(self._connection, given)
 
     def supersede(self, study_id: int, number: int, after_step: int) -> None:
         """Mark the points of all attempts so far beyond a step as superseded."""

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from service.domain.decision import Decision
 from service.domain.trial import AttemptKey
 from service.store import tables
+from service.store.bulk import FEW, arrays, columns
 from service.store.clock import Clock
 from service.store.prepared import Prepared
 
@@ -20,9 +21,8 @@ _KEY = ("study_id", "number", "attempt", "step")
 _TOLD = ("act", "reason", "basis", "at")
 
 
-def _add(insert: Any) -> Any:
-    """Alike in both dialects, but each has a statement of its own for it."""
-    new = insert(_decisions)
+def _kept(new: Any) -> Any:
+    """Of those that are there already, one that ends an attempt takes the place of one that does not."""
     return new.on_conflict_do_update(
         index_elements=_KEY,
         set_={name: new.excluded[name] for name in _TOLD},
@@ -30,7 +30,10 @@ def _add(insert: Any) -> Any:
     )
 
 
-_ADD = {"postgresql": Prepared(_add(postgresql.insert)), "sqlite": Prepared(_add(sqlite.insert))}
+# Alike in both databases, but each has a statement of its own for it.
+_ADD = {name: Prepared(_kept(one.insert(_decisions))) for name, one in (("postgresql", postgresql), ("sqlite", sqlite))}
+_names = (*_KEY, *_TOLD)
+_ADD_MANY = Prepared(_kept(postgresql.insert(_decisions).from_select(_names, select(arrays(_decisions, _names)))))
 _LIST = Prepared(
     select(_decisions)
     .where(_decisions.c.study_id == bindparam("s"), _decisions.c.number == bindparam("n"))
@@ -62,8 +65,14 @@ class SqlDecisions:
 
     def append(self, decisions: Sequence[Decision]) -> None:
         """Add decisions; of the same attempt and step the first is kept, unless only a later one ends it."""
-        if decisions:
-            _ADD[self._connection.dialect.name].each(self._connection, [_row(decision) for decision in decisions])
+        rows = [_row(decision) for decision in decisions]
+        database = self._connection.dialect.name
+        # Two of the same attempt and step cannot be kept or left by one statement.
+        apart = len({(decision.key, decision.step) for decision in decisions}) == len(rows)
+        if database == "postgresql" and len(rows) > FEW and apart:
+            _ADD_MANY.run(self._connection, columns(rows))
+        elif rows:
+            _ADD[database].each(self._connection, rows)
 
     def list(self, study_id: int, number: int) -> Sequence[Decision]:
         """Read the decisions on a trial, in the order of attempts and steps."""

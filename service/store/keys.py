@@ -4,12 +4,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, cast, column, func
+from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, cast, column, func
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql import FromClause, select
 
 from service.domain.trial import AttemptKey
 
+DATABASES = ("sqlite", "postgresql")
 _NAMES = ("study_id", "number", "attempt")
 
 
@@ -25,6 +26,18 @@ def attempt_keys(database: str) -> FromClause:
         .table_valued(*[column(name, BigInteger) for name in _NAMES], name="wanted")
         .render_derived()
     )
+
+
+def among(numbers: ColumnElement[int], database: str) -> ColumnElement[bool]:
+    """Whether a number is among those that `listed` gives under the name `numbers`."""
+    if database == "sqlite":
+        return numbers.in_(select(func.json_each(bindparam("numbers")).table_valued("value").c.value))
+    return numbers == func.any(cast(bindparam("numbers"), ARRAY(BigInteger)))
+
+
+def listed(connection: Connection, numbers: Sequence[int]) -> dict[str, Any]:
+    """The parameter that goes with `among`."""
+    return {"numbers": json.dumps(list(numbers)) if connection.dialect.name == "sqlite" else list(numbers)}
 
 
 def parameters(connection: Connection, keys: Sequence[AttemptKey]) -> dict[str, Any]:

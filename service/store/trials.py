@@ -7,17 +7,17 @@ from dataclasses import asdict, replace
 from sys import intern
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Select, bindparam, cast, func, or_, select, text, update
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import Connection, Select, bindparam, func, or_, select, text, update
 
 from service.domain.errors import TrialNotFound
 from service.domain.query import Page, TrialQuery
 from service.domain.study import Study
 from service.domain.trial import Rerun, Trial
 from service.store import tables
-from service.store.bulk import FEW, insert_many, update_many
+from service.store.bulk import insert_many, update_many
 from service.store.clock import Clock
 from service.store.filters import passes, placed
+from service.store.keys import DATABASES, among, listed
 from service.store.prepared import Prepared
 from service.store.studies import SqlStudies
 from service.usecases.engine import System
@@ -133,10 +133,8 @@ class SqlTrials:
 
     def _systems(self, study_id: int, numbers: Sequence[int]) -> dict[int, System]:
         """What an engine remembers of trials, which are locked in one order: no two batches wait for each other."""
-        if self._connection.dialect.name == "postgresql" and len(numbers) > FEW:
-            rows = _SYSTEMS.rows(self._connection, {"s": study_id, "numbers": numbers})
-        else:
-            rows = [row for n in numbers for row in _SYSTEM.rows(self._connection, {"s": study_id, "n": n})]
+        wanted = {"s": study_id, **listed(self._connection, numbers)}
+        rows = _SYSTEMS[self._connection.dialect.name].rows(self._connection, wanted)
         return {row.number: row.system for row in rows}
 
     def list(self, study_id: int, query: TrialQuery) -> Page[Trial]:
@@ -209,10 +207,15 @@ class SqlTrials:
 _one = select(_rows).where(_rows.c.study_id == bindparam("s"), _rows.c.number == bindparam("n"))
 _ONE = Prepared(_one)
 _ONE_LOCKED = Prepared(_one.with_for_update())
-_system = select(_rows.c.number, _rows.c.system).where(_rows.c.study_id == bindparam("s")).with_for_update()
-_SYSTEM = Prepared(_system.where(_rows.c.number == bindparam("n")))
-_some = _rows.c.number == func.any(cast(bindparam("numbers"), ARRAY(BigInteger)))
-_SYSTEMS = Prepared(_system.where(_some).order_by(_rows.c.number))
+_SYSTEMS = {
+    database: Prepared(
+        select(_rows.c.number, _rows.c.system)
+        .where(_rows.c.study_id == bindparam("s"), among(_rows.c.number, database))
+        .order_by(_rows.c.number)
+        .with_for_update()
+    )
+    for database in DATABASES
+}
 _queued = (
     select(_rows)
     .where(_rows.c.study_id == bindparam("s"), _rows.c.state == "queued")

@@ -1,8 +1,10 @@
-"""The cases that a judge thinks of: all that wait for a look at the same study are read together."""
+"""The cases that a judge thinks of: those of one study that come together are read and thought of together."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, TypeVar
 
 from service.domain.errors import NotFound
 from service.domain.study import Study
@@ -10,6 +12,9 @@ from service.domain.trial import Trial
 from service.usecases.engine import Curve, History, judged
 from service.usecases.mirrors import Mirrors, curve
 from service.usecases.ports import Store, Transaction
+
+T = TypeVar("T")
+Run = Callable[[Callable[[], T]], Awaitable[T]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,36 +30,44 @@ class Case:
 class _Wanted:
     number: int
     known: Curve | None
-    found: "asyncio.Future[Case]"
+    think: Callable[[Case], Any]
+    thought: "asyncio.Future[Any]"
 
 
 class Cases:
-    """Reads cases. Reports are answered in crowds, so they come in crowds: one read serves those who come meanwhile."""
+    """Reads cases, and thinks of them in another thread.
 
-    def __init__(self, store: Store, mirrors: Mirrors) -> None:
+    Reports are answered in crowds, so they come in crowds: one look, and one way to that thread and back, serves all
+    who come meanwhile.
+    """
+
+    def __init__(self, store: Store, mirrors: Mirrors, run: Run[Any]) -> None:
         self._store = store
         self._mirrors = mirrors
+        self._run = run
         self._waiting: dict[str, list[_Wanted]] = {}
         self._looks: dict[str, asyncio.Task[None]] = {}
 
-    async def of(self, study: str, number: int, known: Curve | None) -> Case:
-        """The case of a trial whose curve may be known, as of a moment behind this call."""
-        wanted = _Wanted(number, known, asyncio.get_running_loop().create_future())
+    async def think(self, study: str, number: int, known: Curve | None, think: Callable[[Case], T]) -> T:
+        """What is thought of the case of a trial whose curve may be known, as of a moment behind this call."""
+        wanted = _Wanted(number, known, think, asyncio.get_running_loop().create_future())
         self._waiting.setdefault(study, []).append(wanted)
         if study not in self._looks:
             self._looks[study] = asyncio.create_task(self._look(study), name=f"basin-look-{study}")
-        return await wanted.found
+        thought: T = await wanted.thought
+        return thought
 
     async def _look(self, study: str) -> None:
         """Read until nobody waits."""
         try:
             while together := self._waiting.pop(study, None):
                 try:
-                    found = await self._store.read(partial(self._read, study=study, together=together))
+                    cases = await self._store.read(partial(self._read, study=study, together=together))
+                    thoughts = await self._run(partial(_thoughts, together, cases))
                 except Exception as error:  # noqa: BLE001  # whatever it is, it is the answer of all who wait for it
-                    found = [error] * len(together)
-                for wanted, case in zip(together, found, strict=True):
-                    _answer(wanted.found, case)
+                    thoughts = [error] * len(together)
+                for wanted, thought in zip(together, thoughts, strict=True):
+                    _answer(wanted.thought, thought)
         finally:
             del self._looks[study]
 
@@ -75,10 +88,23 @@ def _case(tx: Transaction, study: Study, history: History, wanted: _Wanted) -> C
         return missing
 
 
-def _answer(waiting: "asyncio.Future[Case]", case: Case | Exception) -> None:
+def _thoughts(together: Sequence[_Wanted], cases: Sequence[Case | Exception]) -> Sequence[Any]:
+    return [_thought(wanted, case) for wanted, case in zip(together, cases, strict=True)]
+
+
+def _thought(wanted: _Wanted, case: Case | Exception) -> Any:
+    if isinstance(case, Exception):
+        return case
+    try:
+        return wanted.think(case)
+    except Exception as error:  # noqa: BLE001  # it is the answer of the one whose case it is, and of no other
+        return error
+
+
+def _answer(waiting: "asyncio.Future[Any]", thought: Any) -> None:
     if waiting.done():
         return
-    if isinstance(case, Exception):
-        waiting.set_exception(case)
+    if isinstance(thought, Exception):
+        waiting.set_exception(thought)
     else:
-        waiting.set_result(case)
+        waiting.set_result(thought)

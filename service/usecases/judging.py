@@ -2,17 +2,17 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from service.domain.decision import Decision
 from service.domain.rungs import may_decide
 from service.domain.study import Study
 from service.domain.trial import Attempt, AttemptKey, Trial
-from service.usecases.cases import Case, Cases
+from service.usecases.cases import Case, Cases, Run
 from service.usecases.engine import Engine, Latest, System, Verdict
 from service.usecases.mirrors import Mirrors
 from service.usecases.ports import Store, Transaction
@@ -22,8 +22,6 @@ from service.usecases.stopping import Watches
 from service.wire.lease import Directive, Reported
 from service.wire.scheduler import AutoScheduler, NoScheduler
 
-T = TypeVar("T")
-Run = Callable[[Callable[[], T]], Awaitable[T]]
 Told = Literal["continue", "pause", "stop"]
 _log = logging.getLogger(__name__)
 _ATTEMPTS_KNOWN = 100_000
@@ -65,8 +63,7 @@ class Judge:
     def __init__(self, store: Store, engine: Engine, mirrors: Mirrors, run: Run[Any]) -> None:
         self._store = store
         self._engine = engine
-        self._cases = Cases(store, mirrors)
-        self._run = run
+        self._cases = Cases(store, mirrors, run)
         self._seen: OrderedDict[AttemptKey, int | None] = OrderedDict()
         self._curves = RunningCurves()
         self._take = partial(_take, watches=Watches())
@@ -95,8 +92,7 @@ class Judge:
             return None
         try:
             known = self._curves.with_points(expected)
-            case = await self._cases.of(item.study, item.number, known)
-            verdict = await self._think(case, expected) if case.trial.searches else None
+            _, verdict = await self._cases.think(item.study, item.number, known, partial(self._think, taken=expected))
         except Exception:  # noqa: BLE001  # what was told is stored first; whatever is wrong shows again then
             _log.debug("trial %d of study %r is judged after its report", item.number, item.study, exc_info=True)
             return None
@@ -105,26 +101,25 @@ class Judge:
     async def _judge(self, taken: Taken, item: ReportItem) -> Reported:
         """Think of a report that is stored, and decide."""
         known = self._curves.of(taken)
-        case = await self._cases.of(item.study, item.number, known)
+        case, verdict = await self._cases.think(item.study, item.number, known, partial(self._think, taken=taken))
         if known is None:
             self._curves.learn(taken, case.curve)
-        if not case.trial.searches:
+        if verdict is None:
             return await self._rerun(case.trial, taken, item.report.token)
-        verdict = await self._think(case, taken)
         self._judged(taken.key, verdict.next_step)
         if not _says_something(verdict):
             return taken.answer
         decide = partial(_decide, taken=taken, verdict=verdict, token=item.report.token)
         return _with(taken, await self._store.write(decide))
 
-    async def _think(self, case: Case, taken: Taken) -> Verdict:
-        verdict: Verdict = await self._run(
-            partial(self._engine.judge, case.history, case.trial, case.curve, _latest(taken))
-        )
-        return verdict
+    def _think(self, case: Case, taken: Taken) -> tuple[Case, Verdict | None]:
+        """The case, and the verdict if it is one to be judged: no scheduler judges a rerun."""
+        if not case.trial.searches:
+            return case, None
+        return case, self._engine.judge(case.history, case.trial, case.curve, _latest(taken))
 
     async def _rerun(self, trial: Trial, taken: Taken, token: int) -> Reported:
-        """No scheduler judges a rerun. One that is to reproduce a trial is told when it has come as far."""
+        """A rerun that is to reproduce a trial is told when it has come as far."""
         enough = trial.rerun.steps if trial.rerun is not None and trial.purpose == "reproduce" else None
         self._judged(taken.key, _NEVER if enough is None else enough)
         if enough is None or taken.points[-1].step < enough:

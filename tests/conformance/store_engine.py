@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -53,6 +54,17 @@ class EngineConformance:
         bench.writing.decisions.append([going, replace(going, reason="another"), *others, ended, going])
         bench.writing.decisions.append([])
         assert list(bench.reading.decisions.list(owner.study_id, owner.number)) == [ended, *others]
+
+    def test_so_it_does_where_some_of_many_are_there_already(self, bench: Bench, owner: Trial) -> None:
+        going, stopped = decision(owner, 3, basis=FLOATS), decision(owner, 4, "stop", basis={"cut": None})
+        bench.writing.decisions.append([going, stopped])
+        ended = replace(going, act="pause", reason='"so" {it} is\\', at=MOMENT + timedelta(seconds=1))
+        others = [decision(owner, step, basis=FLOATS) for step in range(5, 9)]
+        bench.writing.decisions.append([replace(stopped, act="continue"), *others, ended])
+        found = bench.reading.decisions.list(owner.study_id, owner.number)
+        assert [exact(one.basis) for one in found] == [exact(one.basis) for one in (ended, stopped, *others)]
+        bare = [[replace(one, basis={}) for one in some] for some in (found, (ended, stopped, *others))]
+        assert bare[0] == bare[1]
 
     def test_the_basis_of_a_decision_keeps_every_float(self, bench: Bench, owner: Trial) -> None:
         bench.writing.decisions.append([decision(owner, 1, basis=FLOATS)])

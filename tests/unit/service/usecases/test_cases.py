@@ -24,6 +24,7 @@ class Slow(MemoryStore):
     def __init__(self, desk: Desk) -> None:
         super().__init__(clock=lambda: desk.time)
         self.reads = 0
+        self.runs = 0
         self.may_end = asyncio.Event()
         self.away = False
 
@@ -34,6 +35,14 @@ class Slow(MemoryStore):
         if self.away:
             raise StoreUnavailable("it is away")
         return found
+
+    async def run(self, work: Callable[[], T]) -> T:
+        self.runs += 1
+        return work()
+
+
+async def look(cases: Cases, number: int, known: Curve | None) -> Case:
+    return await cases.think("s", number, known, lambda case: case)
 
 
 @pytest.fixture
@@ -47,7 +56,7 @@ def slow(desk: Desk) -> Slow:
 @asynccontextmanager
 async def first_of_a_crowd(cases: Cases, slow: Slow) -> AsyncIterator[asyncio.Task[Case]]:
     """One who is being served."""
-    first = asyncio.create_task(cases.of("s", 0, Curve()))
+    first = asyncio.create_task(look(cases, 0, Curve()))
     while not slow.reads:
         await asyncio.sleep(0)
     yield first
@@ -56,26 +65,26 @@ async def first_of_a_crowd(cases: Cases, slow: Slow) -> AsyncIterator[asyncio.Ta
 
 def test_who_comes_during_a_read_is_served_by_the_next_with_all_others(desk: Desk, slow: Slow) -> None:
     async def scene() -> None:
-        cases = Cases(slow, Mirrors(1000))
+        cases = Cases(slow, Mirrors(1000), slow.run)
         async with first_of_a_crowd(cases, slow) as first:
             await slow.write(lambda tx: tx.trials.save(tx.trials.lock(1, 2).moved("cancelled", tx.now)))
-            others = [asyncio.create_task(cases.of("s", number, None)) for number in (0, 1, 2)]
+            others = [asyncio.create_task(look(cases, number, None)) for number in (0, 1, 2)]
             await asyncio.sleep(0)
         assert (await first).history.trials[2].state == "queued"
         found = await asyncio.gather(*others)
         assert [case.trial.number for case in found] == [0, 1, 2]
         assert all(case.history.trials[2].state == "cancelled" for case in found)
-        assert slow.reads == 2
-        assert (await cases.of("s", 1, None)).trial.number == 1
+        assert (slow.reads, slow.runs) == (2, 2)
+        assert (await look(cases, 1, None)).trial.number == 1
 
     desk.run(scene())
 
 
 def test_one_whose_trial_is_not_there_is_no_harm_to_the_others(desk: Desk, slow: Slow) -> None:
     async def scene() -> None:
-        cases = Cases(slow, Mirrors(1000))
+        cases = Cases(slow, Mirrors(1000), slow.run)
         async with first_of_a_crowd(cases, slow):
-            crowd = asyncio.gather(cases.of("s", 9, Curve()), cases.of("s", 1, Curve()), return_exceptions=True)
+            crowd = asyncio.gather(look(cases, 9, Curve()), look(cases, 1, Curve()), return_exceptions=True)
             await asyncio.sleep(0)
         missing, found = await crowd
         assert isinstance(missing, TrialNotFound)
@@ -85,11 +94,28 @@ def test_one_whose_trial_is_not_there_is_no_harm_to_the_others(desk: Desk, slow:
     desk.run(scene())
 
 
+def test_one_who_thinks_wrong_is_no_harm_to_the_others(desk: Desk, slow: Slow) -> None:
+    def wrong(case: Case) -> Case:
+        raise ValueError(f"trial {case.trial.number} is odd")
+
+    async def scene() -> None:
+        cases = Cases(slow, Mirrors(1000), slow.run)
+        async with first_of_a_crowd(cases, slow):
+            crowd = asyncio.gather(cases.think("s", 1, Curve(), wrong), look(cases, 2, Curve()), return_exceptions=True)
+            await asyncio.sleep(0)
+        odd, found = await crowd
+        assert str(odd) == "trial 1 is odd"
+        assert isinstance(found, Case)
+        assert (found.trial.number, slow.runs) == (2, 2)
+
+    desk.run(scene())
+
+
 def test_who_does_not_wait_any_more_is_no_harm_to_the_others(desk: Desk, slow: Slow) -> None:
     async def scene() -> None:
-        cases = Cases(slow, Mirrors(1000))
+        cases = Cases(slow, Mirrors(1000), slow.run)
         async with first_of_a_crowd(cases, slow) as first:
-            others = [asyncio.create_task(cases.of("s", number, Curve())) for number in (1, 2)]
+            others = [asyncio.create_task(look(cases, number, Curve())) for number in (1, 2)]
             await asyncio.sleep(0)
             first.cancel()
             others[0].cancel()
@@ -100,14 +126,14 @@ def test_who_does_not_wait_any_more_is_no_harm_to_the_others(desk: Desk, slow: S
 
 def test_a_read_that_fails_is_the_answer_of_all_who_waited_for_it_and_of_nobody_else(desk: Desk, slow: Slow) -> None:
     async def scene() -> None:
-        cases = Cases(slow, Mirrors(1000))
+        cases = Cases(slow, Mirrors(1000), slow.run)
         async with first_of_a_crowd(cases, slow) as first:
             slow.away = True
         with pytest.raises(StoreUnavailable):
             await first
-        crowd = await asyncio.gather(*[cases.of("s", 0, Curve()) for _ in range(2)], return_exceptions=True)
+        crowd = await asyncio.gather(*[look(cases, 0, Curve()) for _ in range(2)], return_exceptions=True)
         assert [type(one) for one in crowd] == [StoreUnavailable] * 2
         slow.away = False
-        assert (await cases.of("s", 0, Curve())).trial.number == 0
+        assert (await look(cases, 0, Curve())).trial.number == 0
 
     desk.run(scene())

@@ -104,7 +104,7 @@ def test_a_verdict_that_comes_after_a_stop_changes_nothing(desk: Desk) -> None:
         await desk.store.write(lambda tx: trials.cancel(tx, "s", 0))
         return verdict
 
-    bench._judge._run = cancelling
+    bench._judge._cases._run = cancelling
     assert bench.report(lease, 0.5) == stopped
     assert bench.acts(0) == []
 
@@ -121,7 +121,7 @@ def test_a_verdict_does_not_undo_a_stop_of_the_next_report(desk: Desk) -> None:
         await desk.store.write_together(bench._judge._take, (ReportItem("s", 0, 1, later, TTL), None))
         return verdict
 
-    bench._judge._run = overtaken
+    bench._judge._cases._run = overtaken
     assert bench.report(lease, 0.5) == Directive(type="stop", reason="loss is NaN at step 2", id=1)
     assert bench.acts(0) == [(2, "stop")]
 
