@@ -15,59 +15,91 @@ from optuna.samplers._tpe.probability_distributions import _unique_inverse_2d as
 
 _NOTHING = -700.0
 """Who takes e to the power of less waits for numbers of too few bits, which processors are slow at."""
+_PLAIN = (1e-200, 1e200)
+"""Between these a sum of such powers has all its digits."""
 _FAR = -8.5
 """So many deviations below the middle there is less than counts beside 1."""
 _NARROWEST = 1e-3
 """Of the range: where the squares of something narrower are multiplied out, too many digits are lost."""
 
 
-def log_density(estimator: _ParzenEstimator, points: dict[str, np.ndarray]) -> np.ndarray:
-    """The logarithm of the density at each point."""
-    mixture = estimator._mixture_distribution
-    by_trial = np.zeros((len(points[next(iter(points))]), len(mixture.weights)))
-    continuous: list[tuple[Any, np.ndarray]] = []
-    for parts, name in zip(mixture.distributions, estimator._search_space, strict=True):
-        values = points[name]
-        if isinstance(parts, _BatchedCategoricalDistributions):
-            by_trial += np.log(parts.weights).T[values.astype(np.int64)]
-        elif parts.step == 0.0:
-            continuous.append((parts, np.log(values) if parts.is_log else values))
+class Density:
+    """The density of one estimator. What does not hang on the points is worked out once."""
+
+    def __init__(self, estimator: _ParzenEstimator) -> None:
+        self._estimator = estimator
+        mixture = estimator._mixture_distribution
+        self._log_weights = np.log(mixture.weights)
+        self._others: list[tuple[str, Any]] = []
+        continuous: list[tuple[str, Any]] = []
+        for name, parts in zip(estimator._search_space, mixture.distributions, strict=True):
+            any_value = not isinstance(parts, _BatchedCategoricalDistributions) and parts.step == 0.0
+            (continuous if any_value else self._others).append((name, parts))
+        self._continuous = _Continuous(continuous) if continuous else None
+
+    def log(self, points: dict[str, np.ndarray]) -> np.ndarray:
+        """The logarithm of the density at each point."""
+        by_trial = self._by_trial(points)
+        if by_trial is None:
+            return np.asarray(self._estimator.log_pdf(points))
+        powers = np.maximum(by_trial, _NOTHING)
+        total = np.exp(powers, out=powers).sum(axis=1)
+        least, most = _PLAIN
+        if (least < total).all() and (total < most).all():
+            return np.asarray(np.log(total))
+        return np.asarray(self._estimator.log_pdf(points))
+
+    def _by_trial(self, points: dict[str, np.ndarray]) -> np.ndarray | None:
+        """For each point (a row) and trial (a column) the logarithm of what it adds; None: ask Optuna."""
+        if self._continuous is None:
+            by_trial = np.tile(self._log_weights, (len(points[next(iter(points))]), 1))
         else:
-            _add_steps(by_trial, parts, values)
-    if continuous:
-        added = _together(continuous)
-        if added is None:
-            return np.asarray(estimator.log_pdf(points))
-        by_trial += added
-    by_trial += np.log(mixture.weights)
-    most = by_trial.max(axis=1)
-    if not np.isfinite(most).all():
-        return np.asarray(estimator.log_pdf(points))
-    by_trial -= most[:, None]
-    np.maximum(by_trial, _NOTHING, out=by_trial)
-    return np.asarray(np.log(np.exp(by_trial, out=by_trial).sum(axis=1)) + most)
+            found = self._continuous.at(points)
+            if found is None:
+                return None
+            by_trial = found
+            by_trial += self._log_weights
+        for name, parts in self._others:
+            values = points[name]
+            if isinstance(parts, _BatchedCategoricalDistributions):
+                by_trial += np.log(parts.weights).T[values.astype(np.int64)]
+            else:
+                _add_steps(by_trial, parts, values)
+        return by_trial
 
 
-def _together(continuous: Sequence[tuple[Any, np.ndarray]]) -> np.ndarray | None:
-    """What the parameters that take any value add, for each point (a row) and trial (a column); None: ask Optuna."""
-    at = np.array([values for _, values in continuous])
-    mu, sigma = (np.array([getattr(parts, name) for parts, _ in continuous]) for name in ("mu", "sigma"))
-    low, high = (
-        np.array([[getattr(parts, name)] for parts, _ in continuous]) for name in ("adapted_low", "adapted_high")
-    )
-    within = all(((low <= one) & (one <= high)).all() for one in (at, mu))
-    if not within or not (low < high).all() or (sigma < _NARROWEST * (high - low)).any():
-        return None
-    # The left tail of each side. Nothing else is cut off, for the middle of each lies within the bounds.
-    tails = _tail((low - mu) / sigma) + _tail((mu - high) / sigma)
-    # Numbers as small as can be, for the squares are taken from each other.
-    middle = (low + high) / 2
-    at, mu = at - middle, mu - middle
-    sharp = 1 / (sigma * sigma)
-    alone = mu * mu * sharp / 2 + np.log1p(-tails) + np.log(sigma) + _truncnorm._norm_pdf_logC
-    # Not a product by BLAS: it would set threads of its own to work, which spin on others' processors.
-    found = np.einsum("dp,dt->pt", np.concatenate((at, at * at / -2)), np.concatenate((mu * sharp, sharp)))
-    return np.asarray(found - alone.sum(axis=0))
+class _Continuous:
+    """The parameters that take any value, together."""
+
+    def __init__(self, all_parts: Sequence[tuple[str, Any]]) -> None:
+        self._logs = {name: bool(parts.is_log) for name, parts in all_parts}
+        mu, sigma = np.array([parts.mu for _, parts in all_parts]), np.array([parts.sigma for _, parts in all_parts])
+        self._low = low = np.array([[parts.adapted_low] for _, parts in all_parts])
+        self._high = high = np.array([[parts.adapted_high] for _, parts in all_parts])
+        within = ((low <= mu) & (mu <= high)).all() and (low < high).all()
+        self._fit = bool(within and not (sigma < _NARROWEST * (high - low)).any())
+        if not self._fit:
+            return
+        # The left tail of each side. Nothing else is cut off, for the middle of each lies within the bounds.
+        tails = _tail((low - mu) / sigma) + _tail((mu - high) / sigma)
+        # Numbers as small as can be, for the squares are taken from each other.
+        self._middle = (low + high) / 2
+        mu = mu - self._middle
+        sharp = 1 / (sigma * sigma)
+        alone = mu * mu * sharp / 2 + np.log1p(-tails) + np.log(sigma) + _truncnorm._norm_pdf_logC
+        self._alone = alone.sum(axis=0)
+        self._beside = np.concatenate((mu * sharp, sharp))
+
+    def at(self, points: dict[str, np.ndarray]) -> np.ndarray | None:
+        """What they add, for each point (a row) and trial (a column); None where there is no telling."""
+        at = np.array([np.log(points[name]) if is_log else points[name] for name, is_log in self._logs.items()])
+        if not self._fit or not ((self._low <= at) & (at <= self._high)).all():
+            return None
+        at -= self._middle
+        # Not a product by BLAS: it would set threads of its own to work, which spin on others' processors.
+        found = np.einsum("dp,dt->pt", np.concatenate((at, at * at / -2)), self._beside)
+        found -= self._alone
+        return np.asarray(found)
 
 
 def _tail(bounds: np.ndarray) -> np.ndarray:

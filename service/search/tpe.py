@@ -19,14 +19,15 @@ from optuna.samplers._tpe.sampler import _split_trials, default_gamma, default_g
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from service.search.densities import log_density
+from service.search.densities import Density
 from service.search.distributions import Layout
 from service.search.drawing import draw
 from service.search.frozen import Frozen
 from service.search.snapshots import Snapshot, number_of
 from service.search.view import View
 
-_LEARNED_FROM = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+_ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+_LEARNED_FROM = (*_ENDED, TrialState.RUNNING)
 # Of two rows of a group the one with the lower rank is better, and of equal ranks the one with the better value.
 _GROUP, _RANK, _VALUE, _PARAMS = range(4)
 _COMPLETE, _PRUNED, _INFEASIBLE, _RUNNING = map(float, range(4))
@@ -43,7 +44,7 @@ class Tpe(TPESampler):
         self._columns = {name: _PARAMS + place for place, name in enumerate(layout.dimensions)}
         self._row = Struct(f"{_PARAMS + len(self._columns)}d")
         self._divided: tuple[Snapshot, int, Parts] | None = None
-        self._below: dict[tuple[str, ...], tuple[bytes, _ParzenEstimator]] = {}
+        self._good: dict[tuple[str, ...], tuple[bytes, _ParzenEstimator, Density]] = {}
 
     def again(self, seed: int) -> "Tpe":
         """This sampler for another suggestion. Generators of random numbers take far longer to make than to seed."""
@@ -53,22 +54,29 @@ class Tpe(TPESampler):
 
     def _sample(self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]) -> dict[str, Any]:
         good, others = self._parts(study, trial)
-        below = self._of_the_good(study, search_space, good)
-        above = self._build_parzen_estimator(study, search_space, cast(Any, others), handle_below=False)
+        below, density = self._of_the_good(study, search_space, good)
+        above = Density(self._build_parzen_estimator(study, search_space, cast(Any, others), handle_below=False))
         drawn = draw(below, self._rng.rng, self._n_ei_candidates)
-        chosen = self._compare(drawn, log_density(below, drawn) - log_density(above, drawn))
+        chosen = self._compare(drawn, density.log(drawn) - above.log(drawn))
         return {name: one.to_external_repr(chosen[name]) for name, one in search_space.items()}
 
     def _of_the_good(
         self, study: Study, search_space: dict[str, BaseDistribution], good: np.ndarray
-    ) -> _ParzenEstimator:
-        """The estimator of the good trials. They are seldom others than the last time."""
+    ) -> tuple[_ParzenEstimator, Density]:
+        """The estimator of the good trials and its density. They are seldom others than the last time."""
         names, rows = tuple(search_space), good.tobytes()
-        known = self._below.get(names)
+        known = self._good.get(names)
         if known is None or known[0] != rows:
             made = self._build_parzen_estimator(study, search_space, cast(Any, good), handle_below=True)
-            known = self._below[names] = rows, made
-        return known[1]
+            known = self._good[names] = rows, made, Density(made)
+        return known[1:]
+
+    def _sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """A point for parameters that go together, none while too few trials have ended: Optuna lists them to count."""
+        ended = cast(View, study._storage).snapshot.of(_ENDED)
+        return self._sample(study, trial, search_space) if search_space and len(ended) >= self._n_startup_trials else {}
 
     def _get_internal_repr(
         self, trials: Sequence[FrozenTrial] | np.ndarray, search_space: dict[str, BaseDistribution], study: Study
@@ -110,10 +118,7 @@ class Tpe(TPESampler):
             one.distribution.to_internal_repr(params[name]) if name in params else math.nan
             for name, one in self._dimensions.items()
         )
-        row = self._row.pack(*_standing(trial), *inner)
-        if trial.state is not TrialState.RUNNING:
-            # One that runs may yet become anything.
-            trial.row = row
+        trial.row = row = self._row.pack(*_standing(trial), *inner)
         return row
 
 

@@ -215,10 +215,11 @@ def one_by_one(
 ) -> Sequence[Suggestion]:
     """Several suggestions, by an engine that makes one: until there are so many or it is `enough`."""
     found = [suggest(history, number)]
+    track = Track()
     # Moments that have not come yet have a seq that no real one has.
     seq = -history.study.seq * _MOST_AT_ONCE
     while len(found) < min(count, _MOST_AT_ONCE) and not enough():
-        history = _with(history, found[-1], number + len(found) - 1, seq - len(found))
+        history = _with(history, found[-1], number + len(found) - 1, seq - len(found), track)
         try:
             found.append(suggest(history, number + len(found)))
         except Exhausted:
@@ -226,7 +227,7 @@ def one_by_one(
     return found
 
 
-def _with(history: History, suggestion: Suggestion, number: int, seq: int) -> History:
+def _with(history: History, suggestion: Suggestion, number: int, seq: int, track: Track) -> History:
     """The history once a suggestion is queued."""
     queued = Trial(
         study_id=history.study.id,
@@ -239,4 +240,5 @@ def _with(history: History, suggestion: Suggestion, number: int, seq: int) -> Hi
     )
     system = {**history.system, **suggestion.study_system}
     study = replace(history.study, seq=seq, next_number=number + 1, system=system)
-    return History(study, {**history.trials, number: queued}, history.curves, system)
+    track.add((number,))
+    return History(study, {**history.trials, number: queued}, history.curves, system, track.trail)

@@ -9,7 +9,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.samplers import TPESampler
 from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator
 
-from service.search.densities import log_density
+from service.search.densities import Density
 
 SPACE: dict[str, BaseDistribution] = {
     "rate": FloatDistribution(1e-5, 0.1, log=True),
@@ -46,7 +46,7 @@ def test_they_are_those_of_optuna(count: int, rng: random.Random) -> None:
         made = estimator({name: SPACE[name] for name in names}, count, rng)
         points = made.sample(np.random.RandomState(rng.randrange(2**31)), 24)
         np.testing.assert_allclose(
-            log_density(made, points), made.log_pdf(points), rtol=0, atol=1e-9, err_msg=f"{names}"
+            Density(made).log(points), made.log_pdf(points), rtol=0, atol=1e-9, err_msg=f"{names}"
         )
 
 
@@ -55,7 +55,7 @@ def test_all_kernels_in_a_corner(rng: random.Random) -> None:
     corner = {"x": np.array([rng.uniform(0, 1e-3) for _ in range(500)]), "y": np.ones(500)}
     made = _ParzenEstimator(corner, space, OPTIONS)
     points = {"x": np.array([0.0, 1e-4, 0.5, 1.0]), "y": np.array([1.0, 0.9, 1e-3, 1e-6])}
-    np.testing.assert_allclose(log_density(made, points), made.log_pdf(points), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(Density(made).log(points), made.log_pdf(points), rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_bounds_that_do_not_hold_are_left_to_optuna(seen: list[float], points: l
     space: dict[str, BaseDistribution] = {"x": FloatDistribution(0, 1)}
     made = _ParzenEstimator({"x": np.array(seen)}, space, OPTIONS)
     looked_at = {"x": np.array(points)}
-    assert log_density(made, looked_at).tolist() == made.log_pdf(looked_at).tolist()
+    assert Density(made).log(looked_at).tolist() == made.log_pdf(looked_at).tolist()
 
 
 def test_kernels_too_narrow_to_be_multiplied_out_are_left_to_optuna(rng: random.Random) -> None:
@@ -75,7 +75,7 @@ def test_kernels_too_narrow_to_be_multiplied_out_are_left_to_optuna(rng: random.
     options = OPTIONS._replace(consider_magic_clip=False)
     made = _ParzenEstimator({"x": np.array([0.1, 0.1 + 1e-9, 0.9 - 1e-9, 0.9])}, space, options)
     looked_at = {"x": np.array([0.1 + 2e-9, 0.9 - 3e-9, rng.uniform(0, 1)])}
-    assert log_density(made, looked_at).tolist() == made.log_pdf(looked_at).tolist()
+    assert Density(made).log(looked_at).tolist() == made.log_pdf(looked_at).tolist()
 
 
 def test_a_choice_that_nothing_speaks_for_has_none() -> None:
@@ -83,4 +83,4 @@ def test_a_choice_that_nothing_speaks_for_has_none() -> None:
     options = OPTIONS._replace(prior_weight=0.0)
     made = _ParzenEstimator({"batch": np.array([0.0, 0.0])}, space, options)
     with np.errstate(divide="ignore"):
-        assert log_density(made, {"batch": np.array([0.0, 1.0])}).tolist() == [0.0, -math.inf]
+        assert Density(made).log({"batch": np.array([0.0, 1.0])}).tolist() == [0.0, -math.inf]

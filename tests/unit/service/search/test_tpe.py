@@ -2,6 +2,7 @@
 
 import random
 import threading
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -73,7 +74,7 @@ def test_it_proposes_what_optunas_own_does(multivariate: bool, ways: tuple[str, 
         assert ours == theirs
 
 
-def test_a_row_is_worked_out_once_and_not_before_a_trial_has_ended() -> None:
+def test_a_row_is_worked_out_once_for_each_state_of_a_trial() -> None:
     layout = Layout(definition().space)
     look = Look(
         metrics=("loss",), directions=(StudyDirection.MINIMIZE,), columns=False, readable=True, feasibility=False
@@ -85,6 +86,12 @@ def test_a_row_is_worked_out_once_and_not_before_a_trial_has_ended() -> None:
     sampler = Tpe(layout, seed=1)
     ask(layout, view, sampler)
     rows = [vars(type(one))["row"].__get__(one) for one in view.snapshot.trials]
-    assert [row is not None for row in rows] == [True] * 12 + [False]
+    assert None not in rows
     again = sampler._parts(ViewStudy(view, sampler, NopPruner()), view.own)
     assert again is sampler._parts(ViewStudy(view, sampler, NopPruner()), view.own)
+    trials[12] = trial(12, params={**PARAMS, "rate": 0.09}, values={"loss": 0.01}, seq=99)
+    changed = View(replace(shown, history=history(study(99), trials)), frozen(13, TrialState.RUNNING))
+    ask(layout, changed, sampler)
+    assert [vars(type(one))["row"].__get__(one) for one in changed.snapshot.trials][:12] == rows[:12]
+    good, _ = sampler._parts(ViewStudy(changed, sampler, NopPruner()), changed.own)
+    assert good[:, 2].tolist() == [0.0, 0.01], "it was looked at anew when it had ended"
