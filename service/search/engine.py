@@ -20,7 +20,7 @@ from service.search.desk import Desk, identity
 from service.search.evidence import Sight
 from service.search.frozen import frozen
 from service.search.points import Place, place
-from service.search.pool.controls import CONTROL, wanted
+from service.search.pool.controls import CONTROL
 from service.search.quiet import hush
 from service.search.seeds import seeds
 from service.search.view import View, ViewStudy
@@ -106,13 +106,14 @@ class OptunaEngine:
         try:
             with desk.drawing:
                 asked = _ask(desk, history, number, desk.sampler(history, chance, besides=number))
+                control = desk.pool is not None and desk.pool.wants_control(history, number)
         except Exception as error:  # noqa: BLE001  # a worker that waits is given a point, by whatever means
             _log.warning("the sampler failed over trial %d", number, exc_info=True)
             asked = _ask(desk, history, number, RandomSampler(seed=chance.trial))
             note = f"drawn at random, since the sampler failed: {type(error).__name__}: {error}"[:_LONGEST_NOTE]
             return Suggestion(params=asked.params, note=note)
         system = dict(asked.system)
-        if desk.pool is not None and wanted(desk.know(history, chance, besides=number)):
+        if control:
             system[CONTROL] = True
         return Suggestion(params=asked.params, system=system, study_system=asked.study_system)
 

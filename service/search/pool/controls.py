@@ -4,9 +4,11 @@ Where the order of the controls at a rung says little of their order at the end,
 """
 
 from dataclasses import dataclass
+from math import fsum
 
+from service.search.following import Follower
 from service.search.pool.contest import directions, order
-from service.search.pool.knowledge import Knowledge
+from service.search.pool.curves import Sightings
 from service.search.pool.rungs import shown
 from service.usecases.engine import History
 from service.wire.study import StudyDefinition
@@ -31,17 +33,40 @@ class Agreement:
         return self.correlation is None or self.correlation >= LEAST
 
 
-def wanted(known: Knowledge) -> bool:
-    """Whether the next trial should be a control: they get a share of all training, and not more."""
-    spent = {number: at.amount for number, at in known.newest.items()}
-    trials = known.history.trials
-    controls = sum(at for number, at in spent.items() if trials[number].system.get(CONTROL))
-    waiting = any(
-        trial.system.get(CONTROL) and (number not in spent or trial.state == "running")
-        for number, trial in trials.items()
-        if trial.state in {"queued", "running"}
-    )
-    return not waiting and controls < SHARE * sum(spent.values())
+class Spending:
+    """How much the trials of one study have trained, and the controls among them: counted on from what has changed."""
+
+    def __init__(self, sightings: Sightings) -> None:
+        self._sightings = sightings
+        self._follower = Follower()
+        self._amounts: dict[int, float] = {}
+        self._controls: dict[int, float] = {}
+        self._waiting: set[int] = set()
+
+    def wants_control(self, history: History, number: int) -> bool:
+        """Whether the trial of this number should be a control: they get a share of all training, and not more."""
+        changed = self._follower.changed(history.trail)
+        if changed is None:
+            self._amounts, self._controls, self._waiting = {}, {}, set()
+        for one in history.trials if changed is None else changed:
+            self._count(one, history)
+        # Summed up without rounding: all processes answer alike, whatever they have seen on their way.
+        controls, all_trials = (
+            fsum((*amounts.values(), -amounts.get(number, 0.0))) for amounts in (self._controls, self._amounts)
+        )
+        return self._waiting <= {number} and controls < SHARE * all_trials
+
+    def _count(self, number: int, history: History) -> None:
+        trial = history.trials[number]
+        control = bool(trial.system.get(CONTROL))
+        amount = self._sightings.amount(trial, history.curves.get(number))
+        for amounts, counts in ((self._amounts, True), (self._controls, control)):
+            if counts and amount is not None:
+                amounts[number] = amount
+            else:
+                amounts.pop(number, None)
+        waits = control and (trial.state == "running" or (trial.state == "queued" and amount is None))
+        (self._waiting.add if waits else self._waiting.discard)(number)
 
 
 def agreements(history: History, definition: StudyDefinition) -> list[Agreement]:

@@ -62,6 +62,11 @@ class Sightings:
                 found += self._of(number, trial, history.curves.get(number))
         return found
 
+    def amount(self, trial: Trial, curve: Curve | None) -> float | None:
+        """How much a trial has trained; None if it has shown nothing yet."""
+        found = self._of(trial.number, trial, curve) if trial.state in _GIVES else ()
+        return found[-1].amount if found else None
+
     def place(self, trial: Trial) -> np.ndarray:
         """Where a trial lies."""
         known = self._places.get(trial.number)

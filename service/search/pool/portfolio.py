@@ -15,7 +15,7 @@ from service.domain.trial import Trial
 from service.search.distributions import Layout
 from service.search.pool.candidates import candidates
 from service.search.pool.contest import directions
-from service.search.pool.controls import CONTROL, agreements
+from service.search.pool.controls import CONTROL, Spending, agreements
 from service.search.pool.cube import Cube
 from service.search.pool.curves import FACTOR, Sightings, amounts
 from service.search.pool.halving import promotable, told
@@ -39,10 +39,15 @@ class Portfolio:
         self._ways = directions(definition, self._metric)
         self._standings = Standings(self._ways)
         self._sightings = Sightings(Cube(layout), definition.objectives[0])
+        self._spending = Spending(self._sightings)
 
     def know(self, history: History, seed: int) -> Knowledge:
         """What is known at one moment."""
         return Knowledge(self._sightings, history, seed)
+
+    def wants_control(self, history: History, number: int) -> bool:
+        """Whether the trial of this number should be a control. One at a time asks."""
+        return self._spending.wants_control(history, number)
 
     def shown(self, trial: Trial, curve: Curve, latest: Latest) -> tuple[int, Mapping[str, Any], int] | None:
         """The rung that a trial has just come to, what is to be remembered of it, and the step of the next one."""

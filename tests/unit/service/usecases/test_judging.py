@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from service.domain.trial import Trial
-from service.usecases import completing, trials
+from service.usecases import completing, judging, trials
 from service.usecases.engine import Basis, Curve, History, Latest, Suggestion, Verdict
 from service.usecases.judging import Judge
 from service.usecases.mirrors import Mirrors
-from service.usecases.reporting import ReportItem
+from service.usecases.ports import Transaction
+from service.usecases.reporting import ReportItem, Taken, report_together
 from service.wire.lease import Complete, Completed, Directive, Lease, Report
 from tests.unit.service.usecases.conftest import TTL, Desk
 
@@ -124,6 +125,23 @@ def test_a_verdict_does_not_undo_a_stop_of_the_next_report(desk: Desk) -> None:
     bench._judge._cases._run = overtaken
     assert bench.report(lease, 0.5) == Directive(type="stop", reason="loss is NaN at step 2", id=1)
     assert bench.acts(0) == [(2, "stop")]
+
+
+def test_of_two_verdicts_on_one_trial_both_are_remembered(desk: Desk) -> None:
+    desk.study()
+    desk.enqueue()
+    (lease,) = desk.ask()
+    body = Report.model_validate({"token": lease.token, "first_seq": 1, "points": [{"step": 1, "metrics": {"loss": 0.5}}]})
+    item = ReportItem("s", 0, 1, body, TTL)
+
+    def noted(tx: Transaction) -> None:
+        (taken,) = report_together(tx, [item])
+        assert isinstance(taken, Taken)
+        verdicts = [Verdict(act="continue", system=system) for system in ({"rung": 0}, {}, {"rung": 1}, {"kept": [1]})]
+        judging._note(tx, [judging._going_on(taken, verdict) for verdict in verdicts])
+
+    desk.write(noted)
+    assert desk.trial(0).system == {"rung": 1, "kept": [1]}
 
 
 def test_a_rule_that_told_an_attempt_to_stop_says_what_its_trial_becomes(desk: Desk) -> None:

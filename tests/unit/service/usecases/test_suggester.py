@@ -1,7 +1,7 @@
 """Suggestions ahead of time, and those who wait for them, with an engine that counts."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -11,8 +11,9 @@ import pytest
 from service.domain.errors import WrongState
 from service.domain.study import Study
 from service.domain.trial import Trial
-from service.usecases import leasing, studies, suggesting, trials
+from service.usecases import asking, leasing, studies, suggesting, trials
 from service.usecases.board import Board
+from service.usecases.engine import History, Suggestion
 from service.usecases.mirrors import Mirrors
 from service.usecases.ports import Transaction
 from service.usecases.suggester import Suggester
@@ -58,6 +59,36 @@ def test_many_askers_get_one_trial_each(desk: Desk) -> None:
 
     with suggesting_with(desk, Counting()) as suggester:
         desk.run(scene(suggester))
+
+
+class Timed(Counting):
+    """It notes how much time it was given for how many suggestions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: list[tuple[int, float]] = []
+
+    def several(self, history: History, number: int, count: int, seconds: float) -> Sequence[Suggestion]:
+        self.given.append((count, seconds))
+        return super().several(history, number, count, seconds)
+
+
+@pytest.mark.parametrize("names", ["s", "st"])
+def test_studies_that_are_asked_for_at_once_share_the_time(desk: Desk, names: str) -> None:
+    for name in names:
+        desk.study(name=name)
+    engine = Timed()
+
+    async def scene(suggester: Suggester) -> None:
+        body = Ask(worker="w", wait_seconds=5)
+        asks = [asking.ask(desk.store, suggester, name, body, ttl_seconds=60) for name in names for _ in range(4)]
+        assert [len(leases) for leases in await asyncio.gather(*asks)] == [1] * len(asks)
+
+    with suggesting_with(desk, engine) as suggester:
+        desk.run(scene(suggester))
+    counts, times = zip(*engine.given, strict=True)
+    assert max(counts) > 1
+    assert min(times) == 0.2 / len(names)
 
 
 def test_suggestions_that_nobody_took_are_made_anew_when_a_result_arrives(desk: Desk) -> None:

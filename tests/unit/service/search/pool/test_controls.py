@@ -1,14 +1,17 @@
 """Controls: how many there are, what they tell of each rung, and what follows from it."""
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
 import pytest
 
 from service.domain.trial import Trial
-from service.search.pool.controls import CONTROL, FEWEST, SHARE, Agreement, agreements, wanted
+from service.search.pool.controls import CONTROL, FEWEST, SHARE, Agreement, Spending, agreements
 from service.search.pool.rungs import SHOWN
+from service.usecases.engine import Curve, History, Track
 from tests.unit.service.search.pool.pools import NUMBERS, crossing, known, trained
 from tests.unit.service.search.samples import curve, history, study, trial
 
@@ -20,11 +23,15 @@ def is_wanted(*controls: Trial, others: int = 40, amounts: Any = None) -> bool:
     of = crossing(others, Random(1), untils=(16,))
     curves = {**of.curves, **{number: curve(*[0.5] * until) for number, until in (amounts or {}).items()}}
     trials = [*of.trials.values(), *controls]
-    return wanted(known(history(study(1, space=NUMBERS), trials, curves)))
+    return wanted(history(study(1, space=NUMBERS), trials, curves))
+
+
+def wanted(seen: History, spending: Spending | None = None, number: int = 999) -> bool:
+    return (spending or Spending(known(seen).sightings)).wants_control(seen, number)
 
 
 def test_a_study_that_has_not_trained_yet_wants_none() -> None:
-    assert not wanted(known(history(study(1, space=NUMBERS), [])))
+    assert not wanted(history(study(1, space=NUMBERS), []))
 
 
 def test_controls_get_their_share_of_all_training_and_no_more() -> None:
@@ -43,6 +50,35 @@ def test_one_at_a_time(state: Any) -> None:
     assert not is_wanted(trial(90, state, params=POINT, system=MARKED))
     assert is_wanted(trial(90, state, params=POINT))
     assert is_wanted(trial(90, "failed", params=POINT, system=MARKED)), "one that failed is made up for"
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(90, True), (91, False)])
+def test_one_that_is_suggested_anew_does_not_stand_in_its_own_way(asked: int, expected: bool) -> None:
+    of = crossing(40, Random(1), untils=(16,))
+    trials = [*of.trials.values(), trial(90, "queued", params=POINT, system=MARKED)]
+    assert wanted(history(study(1, space=NUMBERS), trials, of.curves), number=asked) is expected
+
+
+def test_what_is_counted_on_is_what_is_counted_anew(rng: Random) -> None:
+    """Whatever happens to trials, the trail leads to the same answer, also after a look at imagined ones."""
+    track, trials, curves, answers = Track(), dict[int, Trial](), dict[int, Curve](), Counter[bool]()
+    counting: Spending | None = None
+    for seq in range(1, 400):
+        number = rng.randrange(len(trials) + 1)
+        state: Any = rng.choice(["queued", "running", "paused", "completed", "pruned", "failed", "infeasible"])
+        system = {CONTROL: rng.random() < 0.3, SHOWN: [[rng.random()] for _ in range(rng.randint(0, 2))]}
+        trials[number] = trial(number, state, params=POINT, system=system if rng.random() < 0.5 else {}, seq=seq)
+        if state not in {"queued", "running"}:
+            curves[number] = curve(*[0.5] * rng.randint(1, 20))
+        track.add((number,))
+        seen = replace(history(study(seq, space=NUMBERS), list(trials.values()), dict(curves)), trail=track.trail)
+        if rng.random() < 0.1:
+            seen = replace(seen, trail=None)
+        counting = counting or Spending(known(seen).sightings)
+        asked = rng.randrange(len(trials) + 1)
+        answers[answer := wanted(seen, counting, asked)] += 1
+        assert answer is wanted(seen, number=asked)
+    assert min(answers.values()) > 20
 
 
 def controls(*pairs: tuple[Sequence[float | None], float], state: Any = "completed") -> list[Trial]:
