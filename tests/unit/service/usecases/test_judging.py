@@ -131,7 +131,9 @@ def test_of_two_verdicts_on_one_trial_both_are_remembered(desk: Desk) -> None:
     desk.study()
     desk.enqueue()
     (lease,) = desk.ask()
-    body = Report.model_validate({"token": lease.token, "first_seq": 1, "points": [{"step": 1, "metrics": {"loss": 0.5}}]})
+    body = Report.model_validate(
+        {"token": lease.token, "first_seq": 1, "points": [{"step": 1, "metrics": {"loss": 0.5}}]}
+    )
     item = ReportItem("s", 0, 1, body, TTL)
 
     def noted(tx: Transaction) -> None:
