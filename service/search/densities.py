@@ -24,7 +24,7 @@ _NARROWEST = 1e-3
 
 
 class Density:
-    """The density of one estimator. What does not hang on the points is worked out once."""
+    """The density of one estimator. What parameters that take any value need of it is worked out once."""
 
     def __init__(self, estimator: _ParzenEstimator) -> None:
         self._estimator = estimator

@@ -7,7 +7,7 @@ time that a statement is carried out takes as long as the statement itself: deci
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.engine.interfaces import DBAPICursor
@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ReturnsRows
 
-from service.store.straight import Straight
+if TYPE_CHECKING:
+    from service.store.straight import Straight
 
 Given = Mapping[str, Any]
 Convert = Callable[[Any], Any]
@@ -96,7 +97,7 @@ class _Text:
     names: frozenset[str]
     types: Sequence[Any]
     dialect: Dialect
-    straight: Straight | None
+    straight: "Straight | None"
     _make: Callable[[Sequence[Any]], Any] | None = None
     _found: list[tuple[int, Convert]] = field(default_factory=list)
 
@@ -166,8 +167,16 @@ def _put_together(statement: ReturnsRows, dialect: Dialect, given: Given) -> _Te
         names=frozenset(given),
         types=[column.type for column in statement.exported_columns],
         dialect=dialect,
-        straight=Straight(str(compiled)) if dialect.driver == "psycopg" else None,
+        straight=_straight(str(compiled), dialect),
     )
+
+
+def _straight(words: str, dialect: Dialect) -> "Straight | None":
+    if dialect.driver != "psycopg":
+        return None
+    from service.store.straight import Straight  # psycopg: not loaded where there is no PostgreSQL
+
+    return Straight(words)
 
 
 def _placed(compiled: SQLCompiler) -> Sequence[tuple[Any, str]]:
