@@ -1,7 +1,8 @@
 """How likely TPE thinks points are: Optuna's densities, but for rounding, in a ninth of the time.
 
-Which candidate is the best does not hang on a last bit. So squares are multiplied out and summed up as products of
-matrices, tails that are nothing are not worked out, and no logarithm is taken back to a number that is nothing either.
+Which of candidates that take any value is the best does not hang on a last bit. So squares are multiplied out and
+summed up as products of matrices, tails that are nothing are not worked out, and no logarithm is taken back to a number
+that is nothing either.
 """
 
 from collections.abc import Sequence
@@ -51,14 +52,11 @@ class Density:
 
     def _by_trial(self, points: dict[str, np.ndarray]) -> np.ndarray | None:
         """For each point (a row) and trial (a column) the logarithm of what it adds; None: ask Optuna."""
-        if self._continuous is None:
-            by_trial = np.tile(self._log_weights, (len(points[next(iter(points))]), 1))
-        else:
-            found = self._continuous.at(points)
-            if found is None:
-                return None
-            by_trial = found
-            by_trial += self._log_weights
+        # Where nothing takes any value many candidates are as good as each other: there a last bit does count.
+        by_trial = None if self._continuous is None else self._continuous.at(points)
+        if by_trial is None:
+            return None
+        by_trial += self._log_weights
         for name, parts in self._others:
             values = points[name]
             if isinstance(parts, _BatchedCategoricalDistributions):

@@ -50,6 +50,15 @@ def test_they_are_those_of_optuna(count: int, rng: random.Random) -> None:
         )
 
 
+def test_where_nothing_takes_any_value_they_are_so_to_the_last_bit(rng: random.Random) -> None:
+    """Of few candidates several are as good as each other, and then the first is chosen."""
+    for count in (1, 5, 25, 300):
+        for name in ("batch", "depth", "width", "share"):
+            made = estimator({name: SPACE[name]}, count, rng)
+            points = made.sample(np.random.RandomState(rng.randrange(2**31)), 24)
+            assert Density(made).log(points).tolist() == made.log_pdf(points).tolist(), name
+
+
 def test_all_kernels_in_a_corner(rng: random.Random) -> None:
     space: dict[str, BaseDistribution] = {"x": FloatDistribution(0, 1), "y": FloatDistribution(1e-6, 1, log=True)}
     corner = {"x": np.array([rng.uniform(0, 1e-3) for _ in range(500)]), "y": np.ones(500)}
