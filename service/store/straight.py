@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-import psycopg
+from psycopg import Connection as Driver
 from psycopg.adapt import Transformer
 from psycopg.errors import error_from_result
-from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
+from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 from sqlalchemy import Connection
 
@@ -37,7 +37,7 @@ class Straight:
         What is wrong is raised by psycopg's name.
         """
         pool = connection.connection
-        driver = cast("psycopg.Connection[Any]", pool.dbapi_connection)
+        driver = cast("Driver[Any]", pool.dbapi_connection)
         if not _in_transaction(driver):
             return None
         try:
@@ -48,11 +48,11 @@ class Straight:
         mine = kept.get(self)
         if mine is None:
             mine = kept[self] = _Kept(driver, b"basin_%d" % len(kept), self._words)
-        result = _well(driver, driver.pgconn.exec_prepared(mine.name, cast(Sequence[bytes], written)))
+        result = _well(driver.pgconn.exec_prepared(mine.name, cast(Sequence[bytes], written)))
         return mine.rows(result), result.command_tuples or 0
 
 
-def _in_transaction(driver: "psycopg.Connection[Any]") -> bool:
+def _in_transaction(driver: "Driver[Any]") -> bool:
     """Whether a transaction is under way; where there is none, and one is wanted, it is begun."""
     status = driver.pgconn.transaction_status
     special = (driver.autocommit, driver.read_only, driver.deferrable) != (False, None, None)
@@ -60,34 +60,30 @@ def _in_transaction(driver: "psycopg.Connection[Any]") -> bool:
         return status == TransactionStatus.INTRANS
     level = driver.isolation_level
     how = "" if level is None else f" ISOLATION LEVEL {level.name.replace('_', ' ')}"
-    _well(driver, driver.pgconn.exec_(f"BEGIN{how}".encode()))
+    _well(driver.pgconn.exec_(f"BEGIN{how}".encode()))
     return True
 
 
 class _Kept:
     """A statement that a connection has prepared, and how its answers are read there."""
 
-    def __init__(self, driver: "psycopg.Connection[Any]", name: bytes, words: bytes) -> None:
+    def __init__(self, driver: "Driver[Any]", name: bytes, words: bytes) -> None:
         self.name = name
         self._reads = Transformer(driver)
         self._new = True
-        _well(driver, driver.pgconn.prepare(name, words))
+        _well(driver.pgconn.prepare(name, words))
 
     def rows(self, result: PGresult) -> Sequence[Any]:
         """The rows of an answer. Of what kind its columns are does not change."""
-        if not result.nfields:
-            return ()
         self._reads.set_pgresult(result, set_loaders=self._new)
         self._new = False
         return self._reads.load_rows(0, result.ntuples, tuple)
 
 
-def _well(driver: "psycopg.Connection[Any]", result: PGresult) -> PGresult:
-    if result.status in _WELL:
-        return result
-    if driver.pgconn.status == ConnStatus.BAD and result.error_field(psycopg.pq.DiagnosticField.SQLSTATE) is None:
-        raise psycopg.OperationalError(result.get_error_message())
-    raise error_from_result(result)
+def _well(result: PGresult) -> PGresult:
+    if result.status not in _WELL:
+        raise error_from_result(result)
+    return result
 
 
 class _Unfit(LookupError):

@@ -1,6 +1,7 @@
 """Statements that PostgreSQL is handed without a cursor: what goes in, what comes out, and who begins and refuses."""
 
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -121,6 +122,9 @@ def test_a_statement_outlives_what_was_undone_and_each_connection_has_its_own(op
             with connection.begin() as transaction:
                 seven(connection)
                 seven(connection)
+                for _ in range(9):
+                    # What psycopg had prepared by now it would have the database forget, with all else.
+                    connection.exec_driver_sql("SELECT 1")
                 transaction.rollback()
             with connection.begin():
                 assert len(prepared(connection)) == 1
@@ -137,15 +141,31 @@ def test_after_an_error_the_transaction_is_over_until_it_is_undone(connection: C
     assert divided.value(connection, {"x": 1}) == 1
 
 
-def test_a_connection_that_is_lost_between_two_statements_is_known_as_lost(opened: Engine, postgres_url: str) -> None:
+def ended(connection: Connection, url: str) -> None:
+    """The database ends it, and says so."""
+    pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    with psycopg.connect(url) as administrator:
+        administrator.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+
+
+def cut(connection: Connection, _: str) -> None:
+    """The network ends it, and says nothing."""
+    driver: Any = connection.connection.dbapi_connection
+    with socket.fromfd(driver.pgconn.socket, socket.AF_INET, socket.SOCK_STREAM) as line:
+        line.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("lose", [ended, cut])
+def test_a_connection_that_is_lost_between_two_statements_is_known_as_lost(
+    opened: Engine, postgres_url: str, lose: Callable[[Connection, str], None]
+) -> None:
     connection = opened.connect()
     with connection.begin():
         seven(connection)
         seven(connection)
-    with psycopg.connect(postgres_url) as administrator, connection.begin() as transaction:
+    with connection.begin() as transaction:
         seven(connection)
-        pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
-        administrator.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+        lose(connection, postgres_url)
         with pytest.raises(DBAPIError) as caught:
             seven(connection)
         transaction.rollback()

@@ -42,7 +42,7 @@ class Slow(MemoryStore):
 
 
 async def look(cases: Cases, number: int, known: Curve | None) -> Case:
-    return await cases.think("s", number, known, lambda case: case)
+    return await cases.think("s", number, known, lambda case: Case(case.history, case.trial, case.curve))
 
 
 @pytest.fixture
