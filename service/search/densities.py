@@ -44,7 +44,8 @@ class Density:
         if by_trial is None:
             return np.asarray(self._estimator.log_pdf(points))
         powers = np.maximum(by_trial, _NOTHING)
-        total = np.exp(powers, out=powers).sum(axis=1)
+        with np.errstate(over="ignore"):
+            total = np.exp(powers, out=powers).sum(axis=1)
         least, most = _PLAIN
         if (least < total).all() and (total < most).all():
             return np.asarray(np.log(total))

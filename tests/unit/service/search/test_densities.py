@@ -59,6 +59,16 @@ def test_where_nothing_takes_any_value_they_are_so_to_the_last_bit(rng: random.R
             assert Density(made).log(points).tolist() == made.log_pdf(points).tolist(), name
 
 
+@pytest.mark.parametrize("width", [1e-8, 1e8])
+def test_densities_too_small_or_too_great_for_a_number(width: float, rng: random.Random) -> None:
+    space: dict[str, BaseDistribution] = {f"x{place}": FloatDistribution(0, width) for place in range(60)}
+    made = estimator(space, 25, rng)
+    points = made.sample(np.random.RandomState(1), 24)
+    found = Density(made).log(points)
+    assert (abs(found) > 800).all()
+    np.testing.assert_allclose(found, made.log_pdf(points), rtol=1e-12)
+
+
 def test_all_kernels_in_a_corner(rng: random.Random) -> None:
     space: dict[str, BaseDistribution] = {"x": FloatDistribution(0, 1), "y": FloatDistribution(1e-6, 1, log=True)}
     corner = {"x": np.array([rng.uniform(0, 1e-3) for _ in range(500)]), "y": np.ones(500)}

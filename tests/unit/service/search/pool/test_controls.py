@@ -19,11 +19,11 @@ MARKED = {CONTROL: True}
 POINT = {"x": 0.5, "y": 0.5}
 
 
-def is_wanted(*controls: Trial, others: int = 40, amounts: Any = None) -> bool:
+def is_wanted(*controls: Trial, others: int = 40, amounts: Any = None, number: int = 999) -> bool:
     of = crossing(others, Random(1), untils=(16,))
     curves = {**of.curves, **{number: curve(*[0.5] * until) for number, until in (amounts or {}).items()}}
     trials = [*of.trials.values(), *controls]
-    return wanted(history(study(1, space=NUMBERS), trials, curves))
+    return wanted(history(study(1, space=NUMBERS), trials, curves), number=number)
 
 
 def wanted(seen: History, spending: Spending | None = None, number: int = 999) -> bool:
@@ -43,6 +43,7 @@ def test_controls_get_their_share_of_all_training_and_no_more() -> None:
     assert not is_wanted(done[0], amounts={90: 22})
     assert SHARE * (640 + 22) < 22
     assert not is_wanted(*done[:2], amounts={90: 12, 91: 12})
+    assert is_wanted(*done[:2], amounts={90: 12, 91: 12}, number=90), "its own is not counted"
 
 
 @pytest.mark.parametrize("state", ["queued", "running"])
@@ -63,6 +64,7 @@ def test_what_is_counted_on_is_what_is_counted_anew(rng: Random) -> None:
     """Whatever happens to trials, the trail leads to the same answer, also after a look at imagined ones."""
     track, trials, curves, answers = Track(), dict[int, Trial](), dict[int, Curve](), Counter[bool]()
     counting: Spending | None = None
+    past: list[History] = []
     for seq in range(1, 400):
         number = rng.randrange(len(trials) + 1)
         state: Any = rng.choice(["queued", "running", "paused", "completed", "pruned", "failed", "infeasible"])
@@ -72,8 +74,9 @@ def test_what_is_counted_on_is_what_is_counted_anew(rng: Random) -> None:
             curves[number] = curve(*[0.5] * rng.randint(1, 20))
         track.add((number,))
         seen = replace(history(study(seq, space=NUMBERS), list(trials.values()), dict(curves)), trail=track.trail)
-        if rng.random() < 0.1:
-            seen = replace(seen, trail=None)
+        past.append(seen)
+        if rng.random() < 0.2:
+            seen = rng.choice([replace(seen, trail=None), rng.choice(past)])
         counting = counting or Spending(known(seen).sightings)
         asked = rng.randrange(len(trials) + 1)
         answers[answer := wanted(seen, counting, asked)] += 1
