@@ -42,6 +42,8 @@ def connect(url: URL, *, readers: int = 0) -> Engine:
         return engine
     options = "-c TimeZone=UTC -c lock_timeout=5s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
     arguments: dict[str, Any] = {"connect_timeout": 3, "options": options, "application_name": "basin"}
+    # Whatever the database writes letters in: `straight` writes them so.
+    arguments["client_encoding"] = "utf8"
     # psycopg forgets all that is prepared, by whomever, whenever something is undone: `straight` prepares by itself.
     arguments["prepare_threshold"] = None
     # Reads see one moment. Writes lock what they read, and read what is newest.

@@ -17,7 +17,7 @@ from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 from sqlalchemy import Connection
 
-_PLACE = re.compile(r"%\((\w+)\)s")
+_PLACE = re.compile(r"%%|%\((\w+)\)s")
 _WELL = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 _KEPT = "basin_prepared"
 
@@ -26,10 +26,10 @@ class Straight:
     """One statement, in the words of SQLAlchemy for psycopg."""
 
     def __init__(self, words: str) -> None:
-        names = list(dict.fromkeys(_PLACE.findall(words)))
+        names = list(dict.fromkeys(filter(None, _PLACE.findall(words))))
         places = {name: f"${place}" for place, name in enumerate(names, start=1)}
         self._names = names
-        self._words = _PLACE.sub(lambda found: places[found[1]], words).replace("%%", "%").encode()
+        self._words = _PLACE.sub(lambda found: places[found[1]] if found[1] else "%", words).encode()
 
     def carry_out(self, connection: Connection, bound: Mapping[str, Any]) -> tuple[Sequence[Any], int] | None:
         """The rows that it finds and how many it has changed; None where a cursor must do it.

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     cast,
+    func,
     literal_column,
     select,
     text,
@@ -29,6 +30,7 @@ from sqlalchemy.exc import DataError, DBAPIError
 from service.store import engine
 from service.store.faults import connection_lost
 from service.store.prepared import Prepared
+from service.store.straight import Straight
 
 KINDS: dict[str, tuple[Any, list[Any]]] = {
     "bigint": (BigInteger, [0, -1, 2**62, None]),
@@ -89,6 +91,26 @@ def test_one_parameter_in_two_places_and_a_sign_that_is_none(connection: Connect
     statement = Prepared(select((bindparam("x", type_=BigInteger) % 7 + bindparam("x", type_=BigInteger)).label("y")))
     assert [statement.value(connection, {"x": 10}) for _ in range(3)] == [13] * 3
     assert len(prepared(connection)) == 1
+
+
+def test_letters_are_what_they_are_whatever_others_write_them_in(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    made = engine.connect(engine.parse(postgres_url), readers=1)
+    letters = Prepared(select(func.length(cast(bindparam("it"), Text))))
+    with made.connect() as connection, connection.begin():
+        assert [letters.value(connection, {"it": "größe"}) for _ in range(3)] == [5] * 3
+        assert len(prepared(connection)) == 1
+    made.dispose()
+
+
+@pytest.mark.parametrize("words", ["SELECT '%%(x)s' || %(x)s", "SELECT '%%' || '(x)s' || %(x)s::VARCHAR"])
+def test_a_sign_that_stands_for_itself_is_no_parameter(connection: Connection, words: str) -> None:
+    connection.exec_driver_sql("SELECT 1")
+    found = Straight(words).carry_out(connection, {"x": "!"})
+    assert found is not None
+    assert found[0] == [("%(x)s!",)]
 
 
 def test_what_cannot_be_written_psycopg_refuses_or_writes(connection: Connection) -> None:
