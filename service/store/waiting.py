@@ -9,7 +9,7 @@ from typing import Any
 
 from service.usecases.ports import Together, Transaction
 
-FEW = 16
+FEW = 4
 """Where more wait than so many, all go in their order and share their commits: that takes the least time for all."""
 ABSENT = object()
 
