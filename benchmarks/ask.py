@@ -5,6 +5,7 @@ asks every PACE times the time that Optuna's own `study.ask` takes with the same
 up, whoever calls it. The claim's wait is told beside the time that Optuna takes to ask, and how stale the suggestions
 are: how many results were known when a trial was claimed that its suggestion did not know. Where there is time for it a
 cell is asked three times, and the middle one of the three p99s counts: a stall of the machine lasts for many claims.
+Each time from nothing is in a study of its own: the next would begin with results, and Optuna's time was taken without.
 
 Then the wait of a report with its verdict in a study of 10,000 trials with 50 points each, and what these cost of the
 server's memory.
@@ -92,8 +93,9 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
 def _fill(url: str, cells: list[tuple[str, int]], many: int) -> None:
     wanted = [
-        (prefill.definition(f"{sampler}-{count}", sampler=sampler, scheduler="none"), count, 0)
+        (prefill.definition(name, sampler=sampler, scheduler="none"), count, 0)
         for sampler, count in cells
+        for name in dict.fromkeys(_study(sampler, count, turn) for turn in range(ROUNDS))
     ]
     judged = prefill.definition("judged", sampler="random", scheduler={"type": "asha", "mode": "stop"})
     store = open_store(url)
@@ -106,13 +108,13 @@ def _fill(url: str, cells: list[tuple[str, int]], many: int) -> None:
 
 
 def _peer(outcome: Outcome, sampler: str, count: int) -> float:
-    """The seconds that Optuna's own `study.ask` takes with the same trials in memory."""
+    """The seconds that Optuna's own `study.ask` takes with the same trials in memory, while as many others train."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     took: list[float] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         study = optuna.create_study(sampler=SAMPLERS[sampler][0]())
-        study.add_trials(prefill.peers(count, 0))
+        study.add_trials([*prefill.peers(count, 0), *prefill.peers_at_work(ASKERS)])
         begin = time.perf_counter()
         # From nothing, to where the askers will come: what a sampler takes grows with what it knows.
         while len(took) < 3 or (len(took) < 3 * ASKERS and time.perf_counter() - begin < _LONGEST_PEER):
@@ -134,9 +136,9 @@ def _cell(
     # A sampler that thinks for seconds gets fewer askers, and not the day.
     claims = max(int(seconds / pace), min(ASKERS + 8, int(_LONGEST_CELL / pace)), 4)
     rounds: list[Cell] = []
-    for _ in range(ROUNDS if claims * pace <= seconds else 1):
-        ended = rounds[-1].ended if rounds else count
-        rounds.append(uvloop.run(_ask(server.port, f"{sampler}-{count}", ended, pace, claims)))
+    for turn in range(ROUNDS if claims * pace <= seconds else 1):
+        ended = rounds[-1].ended if rounds and count else count
+        rounds.append(uvloop.run(_ask(server.port, _study(sampler, count, turn), ended, pace, claims)))
     name = f"{kind}, {sampler}, {count:,} trials"
     waits = [seen.waits for seen in rounds]
     outcome.figure(f"{name}: claim p50", "ms", _milliseconds(waits, 50))
@@ -149,6 +151,10 @@ def _cell(
     print(f"{name}: a claim each {pace:.3g} s, p99 {told} ms, {staleness} behind", flush=True)
     outcome.bar(f"{name}: claim p99 of {claims}", late.median, at_most=15, unit="ms")
     outcome.bar(f"{name}: results it did not know", statistics.median(staleness), at_most=1, unit="median")
+
+
+def _study(sampler: str, count: int, turn: int) -> str:
+    return f"{sampler}-{count}" if count else f"{sampler}-from-nothing-{turn}"
 
 
 def _milliseconds(rounds: Sequence[Sequence[float]], percent: float) -> list[float]:

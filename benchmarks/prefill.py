@@ -110,6 +110,14 @@ def peers(count: int, points: int) -> list[FrozenTrial]:
     ]
 
 
+def peers_at_work(count: int) -> list[FrozenTrial]:
+    """Trials of Optuna's that others train at the moment."""
+    return [
+        create_trial(state=TrialState.RUNNING, params=past.params, distributions=DISTRIBUTIONS)
+        for past in pasts(count, 0, seed=2)
+    ]
+
+
 def _add(tx: Transaction, study: Study, chunk: Sequence[Past], with_points: bool) -> None:
     for past in chunk:
         trial = tx.trials.add(
