@@ -108,7 +108,7 @@ def _fill(url: str, cells: list[tuple[str, int]], many: int) -> None:
 
 
 def _peer(outcome: Outcome, sampler: str, count: int) -> float:
-    """The seconds that Optuna's own `study.ask` takes with the same trials in memory, while as many others train."""
+    """The seconds that Optuna's own `study.ask` takes with the same trials in memory and ASKERS under way."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     took: list[float] = []
     with warnings.catch_warnings():
