@@ -24,7 +24,17 @@ from service.search.pool.controls import CONTROL
 from service.search.quiet import hush
 from service.search.seeds import seeds
 from service.search.view import View, ViewStudy
-from service.usecases.engine import Curve, Exhausted, History, Latest, Promotion, Suggestion, Verdict, one_by_one
+from service.usecases.engine import (
+    Curve,
+    Exhausted,
+    History,
+    Latest,
+    Promotion,
+    Suggestion,
+    System,
+    Verdict,
+    one_by_one,
+)
 
 _log = logging.getLogger(__name__)
 NAME = f"optuna {version('optuna')}"
@@ -141,19 +151,22 @@ def _by_rule(desk: Desk, history: History, trial: Trial, curve: Curve) -> Verdic
     rule = desk.rule
     if rule is None or (rule.until is not None and curve.steps[-1] >= rule.until):
         return _GO_ON
-    own = frozen(trial.number, TrialState.RUNNING, system=dict(trial.system), curve=_points(curve, rule.whole))
-    view = View(desk.judging(history), own)
-    study = ViewStudy(view, _NO_SAMPLER, rule.pruner)
-    stopped = rule.pruner.prune(study, own)
-    found = rule.explain(
-        rule.options, Sight(study=study, own=own, pruner=rule.pruner, written=view.system, stopped=stopped)
-    )
+    written: System = {}
+    if rule.at_once is not None:
+        stopped, found = rule.at_once(rule.options, desk.judging(history), curve)
+    else:
+        own = frozen(trial.number, TrialState.RUNNING, system=dict(trial.system), curve=_points(curve, rule.whole))
+        view = View(desk.judging(history), own)
+        study, written = ViewStudy(view, _NO_SAMPLER, rule.pruner), view.system
+        stopped = rule.pruner.prune(study, own)
+        sight = Sight(study=study, own=own, pruner=rule.pruner, written=written, stopped=stopped)
+        found = rule.explain(rule.options, sight)
     stops = stopped and not (rule.careful and _may_be_done(history, curve))
     return Verdict(
         act="stop" if stops else "continue",
         reason=found.reason if found is not None and stops else None,
         basis=found.basis if found is not None else None,
-        system=view.system,
+        system=written,
     )
 
 

@@ -14,8 +14,9 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
 from service.search.halving_rule import RUNG, HalvingRule, Place
-from service.search.percentile import best, decides, standing
-from service.usecases.engine import Basis
+from service.search.percentile import Standing, best, decides, standing
+from service.search.view import Scene, View
+from service.usecases.engine import Basis, Curve
 from service.wire import scheduler as wire
 
 
@@ -61,15 +62,22 @@ class Evidence:
     reason: str
 
 
-def median(options: wire.MedianScheduler, sight: Sight) -> Evidence | None:
-    """Compare the trial's best value with the median of the completed trials at this step."""
-    return _percentile(options, "its best value so far is worse than the median of", sight)
+def percentile(options: wire.MedianScheduler | wire.PercentileScheduler, sight: Sight) -> Evidence | None:
+    """Compare the trial's best value with the median, or a percentile, of the completed trials at this step."""
+    scene, points = cast(View, sight.study._storage).scene, sight.own.intermediate_values
+    found = standing(options, scene, list(points), list(points.values()))
+    return None if found is None else compared(options, found, sight.step, minimizes=sight.minimizes)
 
 
-def percentile(options: wire.PercentileScheduler, sight: Sight) -> Evidence | None:
-    """Compare the trial's best value with a percentile of the completed trials at this step."""
-    text = f"its best value so far is not among the best {options.percentile:g} % of"
-    return _percentile(options, text, sight)
+def percentile_at_once(
+    options: wire.MedianScheduler | wire.PercentileScheduler, scene: Scene, curve: Curve
+) -> tuple[bool, Evidence | None]:
+    """Whether a curve is to stop, and why: what Optuna's pruner says, without a study and a trial made up for it."""
+    found = standing(options, scene, curve.steps, curve.values)
+    if found is None:
+        return False, None
+    minimizes = scene.directions[0] != StudyDirection.MAXIMIZE
+    return found.worse, compared(options, found, curve.steps[-1], minimizes=minimizes)
 
 
 def asha(options: wire.AshaScheduler, sight: Sight) -> Evidence | None:  # noqa: ARG001
@@ -95,12 +103,12 @@ def hyperband(options: wire.HyperbandScheduler, sight: Sight) -> Evidence | None
 
 def threshold(options: wire.ThresholdScheduler, sight: Sight) -> Evidence | None:
     """Compare the trial's value with its bounds."""
-    if not decides(options, sight.own, sight.step):
+    if not decides(options, list(sight.own.intermediate_values)):
         return None
     value = sight.value
     bounds = [bound for bound in (options.lower, options.upper) if bound is not None]
     cut = min(bounds, key=lambda bound: abs(bound - value)) if math.isfinite(value) else bounds[-1]
-    basis = Basis(rung=_turn(options, sight), step=sight.step, value=value, cut=cut)
+    basis = Basis(rung=_turn(options, sight.step), step=sight.step, value=value, cut=cut)
     if math.isnan(value):
         return Evidence(basis, f"its value at step {sight.step} is NaN")
     below = options.lower is not None and value < options.lower
@@ -122,7 +130,7 @@ def wilcoxon(options: wire.WilcoxonScheduler, sight: Sight) -> Evidence | None:
     cut = math.fsum(leader.intermediate_values[step] for step in shared) / len(shared)
     basis = Basis(rung=len(shared), step=sight.step, value=value, cut=cut, n=len(shared))
     text = f"worse than trial {leader.number} on {len(shared)} shared steps (p < {options.p_threshold:g}): mean "
-    return Evidence(basis, text + _compared(value, cut, sight))
+    return Evidence(basis, text + _compared(value, cut, minimizes=sight.minimizes))
 
 
 def patient(options: wire.PatientScheduler, sight: Sight) -> Evidence | None:
@@ -135,7 +143,7 @@ def patient(options: wire.PatientScheduler, sight: Sight) -> Evidence | None:
     before, after = (best(part, minimize=sight.minimizes) for part in (values[:-recent], values[-recent:]))
     basis = Basis(rung=len(values) - recent - 1, step=sight.step, value=after, cut=before + margin)
     text = f"no better than before in its last {recent} reports: "
-    return Evidence(basis, text + _compared(after, before, sight))
+    return Evidence(basis, text + _compared(after, before, minimizes=sight.minimizes))
 
 
 def stalled(options: wire.PatientScheduler, sight: Sight) -> bool:
@@ -146,16 +154,19 @@ def stalled(options: wire.PatientScheduler, sight: Sight) -> bool:
     return found.basis.cut < found.basis.value if sight.minimizes else found.basis.cut > found.basis.value
 
 
-def _percentile(options: wire.MedianScheduler | wire.PercentileScheduler, text: str, sight: Sight) -> Evidence | None:
-    found = standing(options, sight.study, sight.own)
-    if found is None:
-        return None
-    step, rung = sight.step, _turn(options, sight)
+def compared(
+    options: wire.MedianScheduler | wire.PercentileScheduler, found: Standing, step: int, *, minimizes: bool
+) -> Evidence:
+    """The numbers behind where a trial stands at a step, and what they say."""
+    rung = _turn(options, step)
     basis = Basis(rung=rung, step=step, value=found.value, cut=found.cut, rank=found.rank, n=found.trials)
     if found.cut is None:
         return Evidence(basis, f"it has reported nothing but NaN up to step {step}")
-    compared = _compared(found.value, found.cut, sight)
-    return Evidence(basis, f"{text} {found.trials} trials at step {step}: {compared}")
+    text = "worse than the median of"
+    if isinstance(options, wire.PercentileScheduler):
+        text = f"not among the best {options.percentile:g} % of"
+    two = _compared(found.value, found.cut, minimizes=minimizes)
+    return Evidence(basis, f"its best value so far is {text} {found.trials} trials at step {step}: {two}")
 
 
 def _halving(sight: Sight, place: Callable[[int], Place]) -> Evidence | None:
@@ -170,16 +181,16 @@ def _halving(sight: Sight, place: Callable[[int], Place]) -> Evidence | None:
     found = place(rung)
     basis = Basis(rung=rung, step=step, value=value, cut=found.cut, rank=found.rank, n=found.n)
     text = f"number {found.rank} of {found.n} at rung {rung} (step {step}), where the best {found.going_on} go on: "
-    return Evidence(basis, text + _compared(value, found.cut, sight))
+    return Evidence(basis, text + _compared(value, found.cut, minimizes=sight.minimizes))
 
 
-def _turn(options: Any, sight: Sight) -> int:
-    return int((sight.step - options.warmup_steps) // options.interval_steps)
+def _turn(options: Any, step: int) -> int:
+    return int((step - options.warmup_steps) // options.interval_steps)
 
 
-def _compared(value: float, cut: float, sight: Sight) -> str:
+def _compared(value: float, cut: float, *, minimizes: bool) -> str:
     left, right = _told(value, cut)
-    return f"{left} {'>' if sight.minimizes else '<'} {right}"
+    return f"{left} {'>' if minimizes else '<'} {right}"
 
 
 def _told(value: float, cut: float) -> tuple[str, str]:

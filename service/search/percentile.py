@@ -4,15 +4,15 @@ It decides as Optuna's does, number by number (the equivalence suite holds it to
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from optuna.pruners import BasePruner
-from optuna.pruners._percentile import _is_first_in_interval_step
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
-from service.search.view import View
+from service.search.view import Scene, View
 from service.wire.scheduler import MedianScheduler, PercentileScheduler, ThresholdScheduler
 
 MEDIAN = 50.0
@@ -37,20 +37,22 @@ class PercentileRule(BasePruner):
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Whether the trial is to stop."""
-        found = standing(self._options, study, trial)
+        scene, points = cast(View, study._storage).scene, trial.intermediate_values
+        found = standing(self._options, scene, list(points), list(points.values()))
         return found is not None and found.worse
 
 
-def standing(options: MedianScheduler | PercentileScheduler, study: Study, trial: FrozenTrial) -> Standing | None:
-    """Where a trial stands; None if nothing is decided at its step, or there are too few to compare with."""
-    step = trial.last_step
-    if step is None or not decides(options, trial, step):
+def standing(
+    options: MedianScheduler | PercentileScheduler, scene: Scene, steps: Sequence[int], values: Sequence[float]
+) -> Standing | None:
+    """Where a trial with these points stands; None if its last step decides nothing, or there are too few others."""
+    if not steps or not decides(options, steps):
         return None
-    column = cast(View, study._storage).scene.column(step)
+    column = scene.column(steps[-1])
     if column.trials < max(1, options.startup_trials):
         return None
-    minimize = study.direction != StudyDirection.MAXIMIZE
-    value = best(list(trial.intermediate_values.values()), minimize=minimize)
+    minimize = scene.directions[0] != StudyDirection.MAXIMIZE
+    value = best(values, minimize=minimize)
     if math.isnan(value):
         return Standing(value)
     share = options.percentile if isinstance(options, PercentileScheduler) else MEDIAN
@@ -61,13 +63,13 @@ def standing(options: MedianScheduler | PercentileScheduler, study: Study, trial
     return Standing(value, cut, rank, column.count(), value > cut if minimize else value < cut)
 
 
-def decides(options: MedianScheduler | PercentileScheduler | ThresholdScheduler, trial: FrozenTrial, step: int) -> bool:
-    """Whether a rule with warm-up and intervals decides at this step."""
-    return step >= options.warmup_steps and _is_first_in_interval_step(
-        step, trial.intermediate_values.keys(), options.warmup_steps, options.interval_steps
-    )
+def decides(options: MedianScheduler | PercentileScheduler | ThresholdScheduler, steps: Sequence[int]) -> bool:
+    """Whether a rule with warm-up and intervals decides at the last of these steps: the first in its interval."""
+    past = steps[-1] - options.warmup_steps
+    begin = steps[-1] - past % options.interval_steps
+    return past >= 0 and (len(steps) == 1 or steps[-2] < begin)
 
 
-def best(values: list[float], *, minimize: bool) -> float:
+def best(values: Sequence[float], *, minimize: bool) -> float:
     """The best value; NaN if there is no other."""
     return (min if minimize else max)((value for value in values if not math.isnan(value)), default=math.nan)

@@ -14,9 +14,13 @@ from service.search import evidence
 from service.search.evidence import Evidence, Sight
 from service.search.halving_rule import HalvingRule
 from service.search.percentile import PercentileRule
+from service.search.view import Scene
+from service.usecases.engine import Curve
 from service.wire import scheduler as wire
 from service.wire.scheduler import AnyScheduler
 from service.wire.study import StudyDefinition
+
+AtOnce = Callable[[Any, Scene, Curve], tuple[bool, Evidence | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,13 +28,14 @@ class PrunerRecord:
     """A scheduler that a study may name.
 
     `compares`: it looks at what completed trials had at the same step. `whole`: it looks at all points of the trial
-    that it judges, and not only at the last.
+    that it judges, and not only at the last. `at_once`: says both whether to stop and why, where that is quicker.
     """
 
     build: Callable[[Any], BasePruner]
     explain: Callable[[Any, Sight], Evidence | None]
     compares: bool = False
     whole: bool = False
+    at_once: AtOnce | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +51,7 @@ class Rule:
     explain: Callable[[Any, Sight], Evidence | None]
     compares: bool
     whole: bool
+    at_once: AtOnce | None
     until: int | None
     careful: bool
 
@@ -74,6 +80,7 @@ def rule(definition: StudyDefinition) -> Rule | None:
         explain=record.explain,
         compares=decisive is not None and PRUNERS[decisive.type].compares,
         whole=record.whole,
+        at_once=record.at_once,
         until=decisive.max_resource if isinstance(decisive, wire.Rungs) else None,
         careful=careful,
     )
@@ -126,9 +133,16 @@ def _patiently(options: wire.PatientScheduler, sight: Sight) -> Evidence | None:
     return PRUNERS[options.wrapped.type].explain(options.wrapped, sight.within())
 
 
+_PERCENTILE = PrunerRecord(
+    build=PercentileRule,
+    explain=evidence.percentile,
+    compares=True,
+    whole=True,
+    at_once=evidence.percentile_at_once,
+)
 PRUNERS: Mapping[str, PrunerRecord] = {
-    "median": PrunerRecord(build=PercentileRule, explain=evidence.median, compares=True, whole=True),
-    "percentile": PrunerRecord(build=PercentileRule, explain=evidence.percentile, compares=True, whole=True),
+    "median": _PERCENTILE,
+    "percentile": _PERCENTILE,
     "asha": PrunerRecord(build=HalvingRule, explain=evidence.asha),
     "hyperband": PrunerRecord(build=_hyperband, explain=evidence.hyperband),
     "threshold": PrunerRecord(build=_threshold, explain=evidence.threshold, whole=True),

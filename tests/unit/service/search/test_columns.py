@@ -2,6 +2,11 @@
 
 import math
 
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from service.search.columns import Columns
 from service.usecases.engine import Curve
 
@@ -27,3 +32,27 @@ def test_a_percentile_is_that_of_all_trials_so_far() -> None:
     assert (first.percentile(50, 1, minimize=True), first.trials) == (2.0, 2)
     columns.clear()
     assert math.isnan(columns.at(1).percentile(50, 1, minimize=True))
+
+
+@given(
+    values=st.lists(
+        st.floats(allow_nan=False, width=32) | st.floats(-1, 1) | st.sampled_from([0.5, math.nan]), min_size=1
+    ),
+    share=st.sampled_from([0.0, 10.0, 25.0, 50.0, 75.0, 100.0]) | st.floats(0, 100),
+    minimize=st.booleans(),
+    asked=st.floats(-2, 2),
+)
+@pytest.mark.filterwarnings("ignore:invalid value encountered")
+def test_it_says_what_numpy_says_to_the_last_bit(
+    values: list[float], share: float, minimize: bool, asked: float
+) -> None:
+    columns = Columns()
+    for number, value in enumerate(values):
+        columns.add(number, curve(value))
+    column, known = columns.at(1), [value for value in values if not math.isnan(value)]
+    assert column.count() == len(known)
+    assert column.better(asked, minimize=minimize) == sum(one < asked if minimize else one > asked for one in known)
+    found = column.percentile(share, len(values), minimize=minimize)
+    expected = float(np.percentile(known, share if minimize else 100 - share)) if known else math.nan
+    assert found == expected or (math.isnan(found) and math.isnan(expected))
+    assert math.isnan(column.percentile(share, len(values) + 1, minimize=minimize))
