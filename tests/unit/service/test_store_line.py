@@ -1,10 +1,13 @@
 """The line of writes: the urgent go first while few wait, nobody is passed twice, and many go together."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from service.store import waiting
 from service.store.waiting import FEW, Line, Waiting
+from tests.patience import PATIENCE
 
 
 class Scene:
@@ -87,3 +90,61 @@ def test_a_closed_line_is_served_to_its_end(scene: Scene) -> None:
     scene.line.close()
     assert scene.taken() == ["a"]
     assert scene.taken() == []
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crowd is given all the time it needs."""
+    monkeypatch.setattr(waiting, "GATHERING", PATIENCE)
+
+
+@pytest.fixture
+def crowd(scene: Scene) -> list[str]:
+    """As many as are a crowd, who have been served together."""
+    names = [str(place) for place in range(FEW + 1)]
+    scene.come(*names)
+    assert scene.taken() == names
+    return names
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_crowd_is_waited_for(scene: Scene, crowd: list[str]) -> None:
+    first, *others = crowd
+    scene.come(first)
+    with ThreadPoolExecutor() as threads:
+        taken = threads.submit(scene.taken)
+        # A capital that comes when many stand here already does not hurry.
+        scene.come(*others[:-1], "A")
+        assert taken.result(PATIENCE) == ["A", first, *others[:-1]]
+
+
+def test_a_crowd_that_does_not_come_is_waited_for_no_longer(scene: Scene, crowd: list[str]) -> None:
+    scene.come(crowd[0])
+    assert scene.taken() == crowd[:1]
+
+
+@pytest.mark.usefixtures("patient", "crowd")
+def test_who_hurries_does_not_wait_for_a_crowd(scene: Scene) -> None:
+    scene.come("a")
+    with ThreadPoolExecutor() as threads:
+        taken = threads.submit(scene.taken)
+        scene.come("A")
+        assert taken.result(PATIENCE / 2) == ["A"]
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_few_are_not_waited_for(scene: Scene) -> None:
+    scene.come(*map(str, range(FEW)))
+    scene.taken()
+    scene.come("a")
+    with ThreadPoolExecutor() as threads:
+        assert threads.submit(scene.taken).result(PATIENCE / 2) == ["a"]
+
+
+@pytest.mark.usefixtures("patient", "crowd")
+def test_nobody_is_waited_for_once_the_line_is_closed(scene: Scene) -> None:
+    scene.come("a")
+    with ThreadPoolExecutor() as threads:
+        taken = threads.submit(scene.taken)
+        scene.line.close()
+        assert taken.result(PATIENCE / 2) == ["a"]
