@@ -14,6 +14,8 @@ import numpy as np
 from service.usecases.engine import Curve
 
 HALF = 0.5
+# To put in each by itself takes longer than to sort all where there are many.
+_FEW = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +48,26 @@ class Column:
 
 @dataclass(slots=True)
 class _Step:
-    values: "array[float]" = field(default_factory=lambda: array("d"))
+    """The values at one step; those that came since it was last looked at are not in order yet."""
+
+    ordered: "array[float]" = field(default_factory=lambda: array("d"))
+    fresh: "array[float]" = field(default_factory=lambda: array("d"))
     nothings: int = 0
 
     def add(self, value: float) -> None:
         if math.isnan(value):
             self.nothings += 1
         else:
-            insort(self.values, value)
+            self.fresh.append(value)
+
+    def values(self) -> "array[float]":
+        if len(self.fresh) > _FEW:
+            self.ordered = array("d", sorted([*self.ordered, *self.fresh]))
+        else:
+            for value in self.fresh:
+                insort(self.ordered, value)
+        del self.fresh[:]
+        return self.ordered[:]
 
 
 class Columns:
@@ -89,7 +103,7 @@ class Columns:
         column = self._made.get(step)
         if column is None:
             found = self._steps.get(step) or _Step()
-            column = self._made[step] = Column(found.values[:], found.nothings, len(self._numbers))
+            column = self._made[step] = Column(found.values(), found.nothings, len(self._numbers))
         return column
 
 

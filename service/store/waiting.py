@@ -70,7 +70,7 @@ class Line:
             if self._crowd > FEW:
                 # Callers who were answered together are back within moments, and a commit for each costs most of all.
                 self._wait_for(self._crowd, GATHERING)
-            self._crowd = len(self)
+            self._crowd = min(len(self), most)
             apart = self.hurries() and bool(self._others)
             passes = apart and not self._passed
             rows = [self._urgent] if passes else [self._others] if apart else [self._urgent, self._others]

@@ -148,3 +148,12 @@ def test_nobody_is_waited_for_once_the_line_is_closed(scene: Scene) -> None:
         taken = threads.submit(scene.taken)
         scene.line.close()
         assert taken.result(PATIENCE / 2) == ["a"]
+
+
+@pytest.mark.usefixtures("patient")
+def test_those_for_whom_a_batch_had_no_room_are_a_crowd_already(scene: Scene) -> None:
+    names = [str(place) for place in range(2 * FEW + 2)]
+    scene.come(*names)
+    assert scene.taken(FEW + 1) == names[: FEW + 1]
+    with ThreadPoolExecutor() as threads:
+        assert threads.submit(scene.taken, FEW + 1).result(PATIENCE / 2) == names[FEW + 1 :]

@@ -49,6 +49,8 @@ def test_it_says_what_numpy_says_to_the_last_bit(
     columns = Columns()
     for number, value in enumerate(values):
         columns.add(number, curve(value))
+        if number % 3 == 0:
+            columns.at(1)
     column, known = columns.at(1), [value for value in values if not math.isnan(value)]
     assert column.count() == len(known)
     assert column.better(asked, minimize=minimize) == sum(one < asked if minimize else one > asked for one in known)
@@ -56,3 +58,12 @@ def test_it_says_what_numpy_says_to_the_last_bit(
     expected = float(np.percentile(known, share if minimize else 100 - share)) if known else math.nan
     assert found == expected or (math.isnan(found) and math.isnan(expected))
     assert math.isnan(column.percentile(share, len(values) + 1, minimize=minimize))
+
+
+def test_many_that_come_at_once_are_in_order_too() -> None:
+    columns = Columns()
+    for number in range(100):
+        columns.add(number, curve(float(-number)))
+    assert list(columns.at(1).values) == [float(-number) for number in reversed(range(100))]
+    columns.add(100, curve(-50.5))
+    assert columns.at(1).better(-50.0, minimize=True) == 50
