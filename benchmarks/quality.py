@@ -35,6 +35,7 @@ CURVES = Path(__file__).parent / "curves"
 MARKS = (5.0, 1.0, 0.3)
 MARK = 1.0
 BUDGET = 3000.0
+_NEVER = 1e9
 
 AUTO, STOPS, MEDIAN, HALVING = "Basin auto", "Basin auto, stops only", "Optuna TPE + median", "Optuna TPE + halving"
 PLAYERS: Mapping[str, Callable[[int, int], Player]] = {
@@ -101,7 +102,7 @@ def _figures(outcome: Outcome, table: str, player: str, found: list[tuple[Race, 
         spent = _spent(found, mark)
         share = sum(map(np.isfinite, spent)) / len(spent)
         low, high = _interval(spent)
-        name = f"{table}: {player}, best {mark:g} % ({share:.0%} got there; 90 %: {low:.0f} to {high:.0f})"
+        name = f"{table}: {player}, best {mark:g} % ({share:.0%} got there; 90 %: {_told(low)} to {_told(high)})"
         outcome.figure(name, "units", spent)
     if whole:
         outcome.figure(f"{table}: {player}, best value at the end", "loss", [result.best for result, _ in found])
@@ -142,8 +143,13 @@ def _interval(sample: list[float], *, draws: int = 1000) -> tuple[float, float]:
     """Between which values the median lies, by the bootstrap."""
     drawn = np.random.default_rng(0).choice(np.array(sample), size=(draws, len(sample)))
     # Those that never got there are behind all others, which a mean of two of them would not survive.
-    medians = np.quantile(np.minimum(drawn, 1e9), 0.5, axis=1)
+    medians = np.quantile(np.minimum(drawn, _NEVER), 0.5, axis=1)
     return tuple(np.quantile(medians, [0.05, 0.95]))
+
+
+def _told(spent: float) -> str:
+    # A mean of some that got there and one that did not is behind the budget, too.
+    return f"{spent:.0f}" if spent <= BUDGET else "never"
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
