@@ -3,10 +3,11 @@
 `python -m benchmarks.quality [--tables FOLDER] [--seeds 30] [--workers 16] [--whole] [--stops] [--strict] [--quick]`
 
 The tables hold learning curves that were really trained (`benchmarks/curves`; any `*.npz` with `u`, `val` and `n` will
-do). All play by the same rules in virtual time: a suggestion is mapped to the nearest configuration that is unused, a
-value is seen when its cost has passed, going on with a paused trial costs 0.3 units. What is counted is the training
-spent, in epochs of average cost, until the best value seen is one that only the best percent of all reach. There a race
-ends; with `--whole` it goes on until the budget is spent, for what comes behind that.
+do, and `python -m benchmarks.racing.more_tables FOLDER` trains twelve). All play by the same rules in virtual time: a
+suggestion is mapped to the nearest configuration that is unused, a value is seen when its cost has passed, going on
+with a paused trial costs 0.3 units. What is counted is the training spent, in epochs of average cost, until the best
+value seen is one that only the best percent of all reach. There a race ends; with `--whole` it goes on until the budget
+is spent, for what comes behind that.
 """
 
 import argparse

@@ -40,14 +40,14 @@ def _noisy_digits(chance: np.random.Generator) -> Raw:
     return inputs, targets
 
 
-def _moons(chance: np.random.Generator) -> Raw:
-    inputs, targets = datasets.make_moons(500, noise=0.3, random_state=6)
-    return np.c_[inputs, chance.normal(size=(500, 6))], targets
+def _drawn(make: Callable[..., Any], *arguments: int, useless: int = 0, **options: float) -> Make:
+    """Data of scikit-learn's, drawn by chance, with inputs besides that tell nothing."""
 
+    def drawn(chance: np.random.Generator) -> Raw:
+        inputs, targets = make(*arguments, **options, random_state=int(chance.integers(2**31)))
+        return np.c_[inputs, chance.normal(size=(len(inputs), useless))], targets
 
-def _swiss(chance: np.random.Generator) -> Raw:
-    inputs, targets = datasets.make_swiss_roll(800, noise=0.4, random_state=7)
-    return np.c_[inputs, chance.normal(size=(800, 5))], targets
+    return drawn
 
 
 def _teacher(chance: np.random.Generator) -> Raw:
@@ -61,37 +61,26 @@ def _clouds(chance: np.random.Generator) -> Raw:
     return chance.normal(size=(8, 30))[targets] * 0.9 + chance.normal(size=(1100, 30)) * 1.6, targets
 
 
-def _five(chance: np.random.Generator) -> Raw:  # noqa: ARG001
-    made: Raw = datasets.make_classification(
-        1200, 25, n_informative=8, n_classes=5, n_clusters_per_class=2, flip_y=0.05, random_state=4
-    )
-    return made
+def _wine(chance: np.random.Generator) -> Raw:  # noqa: ARG001  # it is what it is
+    found: Raw = datasets.load_wine(return_X_y=True)
+    return found
 
 
-def _two(chance: np.random.Generator) -> Raw:  # noqa: ARG001
-    made: Raw = datasets.make_classification(
-        600, 40, n_informative=6, n_classes=2, n_clusters_per_class=4, flip_y=0.1, random_state=5
-    )
-    return made
-
-
-def _made(make: Callable[..., Any], *arguments: int, **options: float) -> Make:
-    return lambda chance: make(*arguments, **options)  # noqa: ARG005
-
-
+_FIVE = _drawn(datasets.make_classification, 1200, 25, n_informative=8, n_classes=5, flip_y=0.05)
+_TWO = _drawn(datasets.make_classification, 600, 40, n_informative=6, n_clusters_per_class=4, flip_y=0.1)
 SETS: dict[str, tuple[Make, tuple[int, ...]]] = {
-    "friedman1": (_made(datasets.make_friedman1, 900, 10, noise=2.0, random_state=1), (32, 32)),
-    "friedman2": (_made(datasets.make_friedman2, 700, noise=60.0, random_state=2), (24,)),
-    "friedman3": (_made(datasets.make_friedman3, 600, noise=0.15, random_state=3), (32, 16)),
-    "five": (_five, (48,)),
-    "five_deep": (_five, (32, 32, 32)),
-    "two": (_two, (32, 32)),
-    "moons": (_moons, (32, 16)),
+    "friedman1": (_drawn(datasets.make_friedman1, 900, 10, noise=2.0), (32, 32)),
+    "friedman2": (_drawn(datasets.make_friedman2, 700, noise=60.0), (24,)),
+    "friedman3": (_drawn(datasets.make_friedman3, 600, noise=0.15), (32, 16)),
+    "five": (_FIVE, (48,)),
+    "five_deep": (_FIVE, (32, 32, 32)),
+    "two": (_TWO, (32, 32)),
+    "moons": (_drawn(datasets.make_moons, 500, noise=0.3, useless=6), (32, 16)),
     "noisy_digits": (_noisy_digits, (40,)),
     "teacher": (_teacher, (48,)),
     "clouds": (_clouds, (32,)),
-    "swiss": (_swiss, (32, 32)),
-    "wine": (_made(datasets.load_wine, return_X_y=True), (24,)),
+    "swiss": (_drawn(datasets.make_swiss_roll, 800, noise=0.4, useless=5), (32, 32)),
+    "wine": (_wine, (24,)),
 }
 
 

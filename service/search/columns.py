@@ -13,7 +13,7 @@ import numpy as np
 
 from service.usecases.engine import Curve
 
-HALF = 0.5
+_HALF = 0.5
 # To put in each by itself takes longer than to sort all where there are many.
 _FEW = 20
 
@@ -117,4 +117,4 @@ def _between(values: "array[float]", share: float) -> float:
     before, after, way = values[place], values[min(place + 1, len(values) - 1)], at - place
     if not math.isfinite(after - before):
         return float(np.percentile(values, share))
-    return before + (after - before) * way if way < HALF else after - (after - before) * (1 - way)
+    return before + (after - before) * way if way < _HALF else after - (after - before) * (1 - way)
